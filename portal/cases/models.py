@@ -1,0 +1,53 @@
+"""The table of cases."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.kit.db import Base, RowId, UtcDateTime, identifier, one_of
+
+
+class CaseKind(StrEnum):
+    """Why a person has to look."""
+
+    MISMATCH = "mismatch"
+    """A genuine payment whose amount, currency or type is not what we asked for."""
+    FOREIGN = "foreign"
+    """A genuine message about another merchant or app: our APIv3 key may be known to others."""
+    UNKNOWN_ORDER = "unknown_order"
+    DUPLICATE = "duplicate"
+    """Paid twice; a refund is proposed."""
+    LATE_UNWANTED = "late_unwanted"
+    """Paid after the end, and the course is owned already; a refund is proposed."""
+    UNREADABLE = "unreadable"
+    """A signed message that we cannot make sense of."""
+    GATEWAY_REJECTED = "gateway_rejected"
+    DEAD_LETTER = "dead_letter"
+
+
+class CaseStatus(StrEnum):
+    """Whether somebody still has to look."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Case(Base):
+    """Something to be looked at. `dedup_key` keeps one cause to one case."""
+
+    __tablename__ = "cases"
+    __table_args__ = (one_of("kind", CaseKind), one_of("status", CaseStatus))
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    kind: Mapped[str] = mapped_column(sa.String(24))
+    dedup_key: Mapped[str] = mapped_column(identifier(128), unique=True)
+    status: Mapped[str] = mapped_column(sa.String(8), default=CaseStatus.OPEN.value)
+    order_id: Mapped[int | None] = mapped_column(sa.ForeignKey("orders.id"), index=True)
+    payment_id: Mapped[int | None] = mapped_column(sa.ForeignKey("payments.id"), index=True)
+    amount_fen: Mapped[int | None] = mapped_column(sa.BigInteger)
+    currency: Mapped[str | None] = mapped_column(sa.String(3))
+    evidence: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)

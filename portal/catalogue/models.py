@@ -1,0 +1,91 @@
+"""Tables of the catalogue: Product, Course (a product of kind `course`) and Price (history)."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.kit.db import Base, RowId, UtcDateTime, identifier, one_of
+
+
+class ProductKind(StrEnum):
+    """What a learner gets for the money."""
+
+    COURSE = "course"
+    PLAN = "plan"
+    CREDIT_PACK = "credit_pack"
+
+
+class Product(Base):
+    """Anything that can be bought. `price_fen` is the current price, 0 for free; `id` is its public id."""
+
+    __tablename__ = "products"
+    __table_args__ = (
+        one_of("kind", ProductKind),
+        sa.CheckConstraint("price_fen >= 0", name="price_not_negative"),
+    )
+    __mapper_args__ = {"polymorphic_on": "kind"}
+
+    id: Mapped[str] = mapped_column(identifier(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(sa.String(16))
+    title_zh: Mapped[str] = mapped_column(sa.String(120))
+    title_en: Mapped[str] = mapped_column(sa.String(120))
+    summary_zh: Mapped[str] = mapped_column(sa.String(1000))
+    summary_en: Mapped[str] = mapped_column(sa.String(1000))
+    price_fen: Mapped[int] = mapped_column(sa.BigInteger)
+    currency: Mapped[str] = mapped_column(sa.String(3), default="CNY")
+    is_on_sale: Mapped[bool] = mapped_column(sa.Boolean(create_constraint=True, name="is_on_sale"))
+    position: Mapped[int] = mapped_column(sa.Integer, default=0)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    @property
+    def is_free(self) -> bool:
+        """Tell whether the product needs no payment at all."""
+        return self.price_fen == 0
+
+    def title(self, locale: str) -> str:
+        """Return the title in the language of `locale` (`en…`, else Chinese)."""
+        return self.title_en if locale.startswith("en") else self.title_zh
+
+    def summary(self, locale: str) -> str:
+        """Return the summary in the language of `locale` (`en…`, else Chinese)."""
+        return self.summary_en if locale.startswith("en") else self.summary_zh
+
+
+class Course(Product):
+    """A course, by the id that the extension knows it by.
+
+    `license_days` is how long a license lasts. `chapters` is a list of
+    `{"id", "title_zh", "title_en", "protected"}`. `gitee`, when present, goes into each license.
+    """
+
+    __tablename__ = "courses"
+    __mapper_args__ = {"polymorphic_identity": ProductKind.COURSE.value}
+
+    id: Mapped[str] = mapped_column(sa.ForeignKey("products.id"), primary_key=True)
+    level: Mapped[str] = mapped_column(sa.String(16))
+    estimated_hours: Mapped[int] = mapped_column(sa.Integer)
+    license_days: Mapped[int] = mapped_column(sa.Integer)
+    max_downloads: Mapped[int] = mapped_column(sa.Integer)
+    chapters: Mapped[list[dict[str, Any]]] = mapped_column(sa.JSON)
+    gitee: Mapped[dict[str, str] | None] = mapped_column(sa.JSON(none_as_null=True))
+
+    @property
+    def has_protected_content(self) -> bool:
+        """Tell whether any chapter needs a license."""
+        return any(chapter["protected"] for chapter in self.chapters)
+
+
+class Price(Base):
+    """What a product cost from a moment on; rows are added and never changed."""
+
+    __tablename__ = "prices"
+    __table_args__ = (sa.CheckConstraint("amount_fen >= 0", name="amount_not_negative"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    product_id: Mapped[str] = mapped_column(sa.ForeignKey("products.id"), index=True)
+    amount_fen: Mapped[int] = mapped_column(sa.BigInteger)
+    currency: Mapped[str] = mapped_column(sa.String(3))
+    valid_from: Mapped[datetime] = mapped_column(UtcDateTime)

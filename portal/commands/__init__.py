@@ -1,0 +1,16 @@
+"""What operators type: `flask --app wsgi …`. A file for each noun; every command has `--json`."""
+
+from flask import Flask
+
+from portal.commands.audit import audit
+from portal.commands.catalogue import catalogue
+from portal.commands.demo_accounts import demo_accounts
+from portal.commands.license_keys import license_keys
+from portal.commands.sweep import sweep
+from portal.commands.users import users
+
+
+def register_commands(app: Flask) -> None:
+    """Add the portal's commands to the app."""
+    for command in (audit, catalogue, demo_accounts, license_keys, sweep, users):
+        app.cli.add_command(command)

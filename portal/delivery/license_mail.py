@@ -1,0 +1,52 @@
+"""The receipt with the license."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from portal.config import Settings
+from portal.delivery.messages import compose
+from portal.delivery.transport import Mailer
+from portal.kit import faults
+from portal.kit.db import db, forbid_open_transaction
+from portal.learners.models import Learner
+from portal.licenses.models import Entitlement, License
+from portal.orders.models import Order
+
+
+def _facts(license_id: str) -> Any:
+    return db.session.execute(
+        sa.select(License, Order, Learner)
+        .join(Entitlement, Entitlement.id == License.entitlement_id)
+        .join(Order, Order.id == Entitlement.order_id)
+        .join(Learner, Learner.id == License.learner_id)
+        .where(License.id == license_id)
+    ).first()
+
+
+def mail_license(license_id: str, effect_key: str, mailer: Mailer, settings: Settings) -> None:
+    """Mail a license to its owner, in the owner's language.
+
+    Raises:
+        MailNotSent: try again later.
+    """
+    row = _facts(license_id)
+    if row is None:
+        return
+    license_, order, learner = row
+    message = compose(
+        "license",
+        learner.locale,
+        learner.email,
+        effect_key,
+        settings,
+        order=order,
+        license=license_,
+        course_title=order.title(learner.locale),
+        account_url=f"{settings.PORTAL_BASE_URL}/account/licenses/{license_.id}",
+        download_url=f"{settings.PORTAL_BASE_URL}/account/licenses/{license_.id}/download",
+    )
+    message.add_attachment(license_.text + "\n", subtype="plain", filename=f"{license_.course_id}.lic.txt")
+    forbid_open_transaction()
+    mailer.send(message)
+    faults.point("mail.after_send")

@@ -1,0 +1,152 @@
+"""What every payment gateway offers, in the portal's own words.
+
+A call has three answers. OK is a return value. REJECTED (`GatewayRejected`) is the gateway's clear
+refusal. UNKNOWN (`GatewayUnknown`) is everything else: no answer, a 5xx, a signature missing or wrong;
+the gateway may have done what was asked, so the same call is made again under the same number.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+class GatewayError(Exception):
+    """A call to a gateway did not give a verified answer. `reason` is safe to log."""
+
+    def __init__(self, reason: str, retry_after: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class GatewayUnknown(GatewayError):
+    """What the gateway did is not known; ask again under the same number."""
+
+
+class GatewayRejected(GatewayError):
+    """The gateway refuses, and would refuse again: our request or our account is wrong."""
+
+
+class NumberSpent(GatewayError):
+    """The gateway says that the order number was paid, closed or used otherwise.
+
+    The answer is not signed, so it is a hint: a query must confirm it before anything changes.
+    """
+
+
+class NotificationRefused(Exception):
+    """A message that is not proven to come from the gateway. `reason` is one of a few fixed words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class NotificationSealed(Exception):
+    """A genuine message whose content cannot be decrypted: the gateway must send it again."""
+
+
+class PaymentState(StrEnum):
+    """What a gateway says of an attempt."""
+
+    NOT_FOUND = "not_found"
+    """Only a hint: WeChat Pay does not sign this answer."""
+    PENDING = "pending"
+    PAID = "paid"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True)
+class PaymentRequest:
+    """What is asked of a gateway. Amounts in fen; `expires_at` is the last moment to pay, UTC."""
+
+    out_trade_no: str
+    amount_fen: int
+    currency: str
+    description: str
+    expires_at: datetime
+    notify_url: str
+
+
+@dataclass(frozen=True)
+class PaymentNotice:
+    """What a verified message or answer says of one attempt, translated. None: not told."""
+
+    gateway: str
+    mchid: str
+    appid: str
+    out_trade_no: str
+    state: PaymentState
+    transaction_id: str | None = None
+    trade_type: str | None = None
+    amount_fen: int | None = None
+    currency: str | None = None
+    paid_at: datetime | None = None
+    payer_hash: str | None = None
+
+
+@dataclass(frozen=True)
+class VerifiedNotification:
+    """A genuine notification. `notice` is None when it is not about a payment, or unreadable."""
+
+    gateway: str
+    event_id: str
+    event_type: str
+    body: str
+    notice: PaymentNotice | None
+    problem: str | None = None
+
+
+class Headers(Protocol):
+    """Headers of a message, looked up without regard to case."""
+
+    def get(self, key: str, default: str, /) -> str:
+        """Return a header, or `default`."""
+
+
+class Gateway(Protocol):
+    """A payment gateway. Calls end within 10 seconds and never happen inside a transaction."""
+
+    name: str
+    mchid: str
+    appid: str
+
+    def request_fields(self, request: PaymentRequest) -> dict[str, Any]:
+        """Return the exact request to store and send, for the first call and every repeat."""
+
+    def create_payment(self, fields: Mapping[str, Any]) -> str:
+        """Open an attempt and return its `code_url`, the text of the QR code.
+
+        Raises:
+            GatewayRejected, GatewayUnknown, NumberSpent.
+        """
+
+    def query_payment(self, out_trade_no: str) -> PaymentNotice:
+        """Ask what became of an attempt; NOT_FOUND is a hint.
+
+        Raises:
+            GatewayRejected, GatewayUnknown.
+        """
+
+    def close_payment(self, out_trade_no: str) -> None:
+        """Close an attempt, so that it can never be paid; returns only when that is verified.
+
+        Raises:
+            GatewayRejected, GatewayUnknown, NumberSpent.
+        """
+
+    def parse_notification(self, headers: Headers, body: bytes) -> VerifiedNotification:
+        """Verify and read a notification, without any outbound call.
+
+        Raises:
+            NotificationRefused: not proven genuine.
+            NotificationSealed: genuine, but not to be decrypted with our keys.
+        """
+
+    def refresh_keys(self) -> None:
+        """Fetch the gateway's current keys, if it is used in a mode that has them to fetch."""
+
+    def forget_keys(self) -> None:
+        """Read the stored keys again at the next use."""

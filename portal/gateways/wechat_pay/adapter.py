@@ -1,0 +1,213 @@
+"""WeChat Pay as a `Gateway`: order, query and close a Native payment, and read notifications."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import timedelta, timezone
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from portal.config import Settings
+from portal.gateways.base import (
+    GatewayUnknown,
+    Headers,
+    NotificationRefused,
+    NotificationSealed,
+    PaymentNotice,
+    PaymentRequest,
+    PaymentState,
+    VerifiedNotification,
+)
+from portal.gateways.wechat_pay import codes, keys, notifications
+from portal.gateways.wechat_pay.client import SafeCore, SafeWeChatPay
+from portal.gateways.wechat_pay.signatures import NotVerified, verify
+from portal.gateways.wechat_pay.transport import Answer, Transport
+from portal.kit import strict_json
+from portal.kit.db import forbid_open_transaction
+
+_BEIJING = timezone(timedelta(hours=8))
+_CODE_URL = re.compile(r"weixin://wxpay/[\x21-\x7e]{1,100}")
+_OUT_TRADE_NO = re.compile(r"[0-9A-Za-z_-]{6,32}", re.ASCII)
+_LONGEST_DESCRIPTION = 127
+
+
+class WeChatPayGateway:
+    """One merchant at WeChat Pay. Built once per process; safe between threads."""
+
+    name = notifications.GATEWAY
+
+    def __init__(self, settings: Settings) -> None:
+        self.mchid = settings.WECHATPAY_MCHID
+        self.appid = settings.WECHATPAY_APPID
+        self._apiv3_key = settings.WECHATPAY_APIV3_KEY.get_secret_value().encode()
+        self._keys = keys.PlatformKeys(
+            self.mchid, settings.WECHATPAY_PUBLIC_KEY_ID, settings.WECHATPAY_PUBLIC_KEY
+        )
+        self._sdk = SafeWeChatPay(
+            SafeCore(
+                mchid=self.mchid,
+                cert_serial_no=settings.WECHATPAY_CERT_SERIAL_NO,
+                private_key=settings.WECHATPAY_PRIVATE_KEY.get_secret_value(),
+                apiv3_key=settings.WECHATPAY_APIV3_KEY.get_secret_value(),
+                public_key_id=settings.WECHATPAY_PUBLIC_KEY_ID,
+                transport=Transport(settings.WECHATPAY_BASE_URL),
+                keys=self._keys,
+            ),
+            mchid=self.mchid,
+            appid=self.appid,
+        )
+
+    def request_fields(self, request: PaymentRequest) -> dict[str, Any]:
+        """Return the body of a Native order (merchant/4012791877), to be stored and sent unchanged."""
+        return {
+            "appid": self.appid,
+            "mchid": self.mchid,
+            "description": _description(request.description),
+            "out_trade_no": request.out_trade_no,
+            "time_expire": request.expires_at.astimezone(_BEIJING).isoformat(timespec="seconds"),
+            "notify_url": request.notify_url,
+            "amount": {"total": request.amount_fen, "currency": request.currency},
+        }
+
+    def create_payment(self, fields: Mapping[str, Any]) -> str:
+        """Order, or order again with the same fields; return the `code_url` that is alive now.
+
+        Raises:
+            GatewayRejected, GatewayUnknown, NumberSpent.
+        """
+        forbid_open_transaction()
+        answer = self._sdk.order_native(fields)
+        if answer.status != 200:
+            self._refuse("create", answer)
+        code_url = _object(answer).get("code_url")
+        if not isinstance(code_url, str) or not _CODE_URL.fullmatch(code_url):
+            raise GatewayUnknown("no code_url in the answer")
+        return code_url
+
+    def query_payment(self, out_trade_no: str) -> PaymentNotice:
+        """Ask what became of an order (merchant/4012791859).
+
+        Raises:
+            GatewayRejected, GatewayUnknown.
+        """
+        forbid_open_transaction()
+        answer: Answer = self._sdk.query(out_trade_no=_checked(out_trade_no))
+        if answer.status == 404 and codes.plain(_error(answer).get("code")) == codes.NOT_FOUND:
+            return PaymentNotice(self.name, self.mchid, self.appid, out_trade_no, PaymentState.NOT_FOUND)
+        if answer.status != 200:
+            self._refuse("query", answer)
+        try:
+            notice = notifications.read_payment(_object(answer), self._apiv3_key)
+        except notifications.UnexpectedShape as error:
+            raise GatewayUnknown(f"unexpected answer: {error}") from None
+        if notice.out_trade_no != out_trade_no:
+            raise GatewayUnknown("an answer about another order")
+        return notice
+
+    def close_payment(self, out_trade_no: str) -> None:
+        """Close an order (merchant/4012791881); returning means that WeChat signed its closing.
+
+        Raises:
+            GatewayRejected, GatewayUnknown, NumberSpent.
+        """
+        forbid_open_transaction()
+        answer: Answer = self._sdk.close(out_trade_no=_checked(out_trade_no))
+        if answer.status != 204:
+            self._refuse("close", answer)
+
+    def parse_notification(self, headers: Headers, body: bytes) -> VerifiedNotification:
+        """Verify and read a notification.
+
+        Raises:
+            NotificationRefused: not proven genuine.
+            NotificationSealed: genuine, but our APIv3 key does not open it.
+        """
+        if not headers.get("Wechatpay-Signature-Type", ""):
+            raise NotificationRefused("bad_signature_type")
+        try:
+            verify(headers, body, self._keys.current())
+        except NotVerified as error:
+            raise NotificationRefused(error.reason) from None
+        return notifications.read_notification(body, self._apiv3_key)
+
+    def refresh_keys(self) -> None:
+        """Fetch the platform's certificates and replace the stored ones, all or nothing.
+
+        A merchant who only has the public key gets 404, and that is well. The answer is verified with the
+        certificates in it, which only WeChat could encrypt with our APIv3 key.
+
+        Raises:
+            GatewayUnknown: when there is no trustworthy answer; what is stored stays.
+        """
+        forbid_open_transaction()
+        answer = self._sdk.certificates()
+        if answer.status == 404 and codes.plain(_error(answer).get("code")) == "RESOURCENOTEXISTS":
+            return
+        if answer.status != 200:
+            self._refuse("query", answer)
+        certificates = self._certificates_in(_object(answer))
+        own = {keys.serial_of(certificate): _rsa(certificate) for certificate in certificates}
+        try:
+            verify(answer.headers, answer.body, {**own, **self._keys.current()})
+        except NotVerified as error:
+            raise GatewayUnknown(f"unverified answer: {error.reason}") from None
+        keys.store_certificates(self.mchid, certificates)
+        self.forget_keys()
+
+    def forget_keys(self) -> None:
+        """Read the stored keys again at the next use, instead of within a minute."""
+        self._keys.forget()
+
+    def _certificates_in(self, fields: dict[str, Any]) -> list[x509.Certificate]:
+        try:
+            return [
+                x509.load_pem_x509_certificate(
+                    notifications.decrypt(entry["encrypt_certificate"], self._apiv3_key)
+                )
+                for entry in fields["data"]
+            ]
+        except (KeyError, TypeError, AttributeError, ValueError, NotificationSealed) as error:
+            raise GatewayUnknown(f"unreadable certificates: {type(error).__name__}") from None
+
+    def _refuse(self, call: str, answer: Answer) -> None:
+        codes.raise_for(call, answer.status, _error(answer).get("code"), answer.headers.get("Retry-After"))
+
+
+def _rsa(certificate: x509.Certificate) -> RSAPublicKey:
+    key = certificate.public_key()
+    if not isinstance(key, RSAPublicKey):
+        raise GatewayUnknown("a certificate without an RSA key")
+    return key
+
+
+def _checked(out_trade_no: str) -> str:
+    # The SDK pastes it into a path.
+    if not _OUT_TRADE_NO.fullmatch(out_trade_no):
+        raise ValueError("not an order number of ours")
+    return out_trade_no
+
+
+def _description(text: str) -> str:
+    """Keep what WeChat accepts: no control characters, nothing beyond the basic plane, 127 characters."""
+    kept = "".join(character for character in text if character.isprintable() and character <= "\uffff")
+    return kept[:_LONGEST_DESCRIPTION]
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    try:
+        fields = strict_json.loads(answer.body)
+    except strict_json.BadJson:
+        raise GatewayUnknown("the answer is not JSON") from None
+    if not isinstance(fields, dict):
+        raise GatewayUnknown("the answer is not an object")
+    return fields
+
+
+def _error(answer: Answer) -> dict[str, Any]:
+    try:
+        fields = json.loads(answer.body)
+    except ValueError:
+        return {}
+    return fields if isinstance(fields, dict) else {}

@@ -1,0 +1,135 @@
+"""The SDK `wechatpayv3` made safe for money.
+
+What is replaced, and why: its transport (no pool, no deadline, follows redirects, reads proxies from the
+environment), its verification (no freshness check; an unknown serial empties its keys and calls out), its
+serialising (signs one text and sends another) and its clock. What stays: its operations and its RSA.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from wechatpayv3 import WeChatPay, WeChatPayType
+from wechatpayv3.core import Core
+from wechatpayv3.type import RequestType
+
+from portal.gateways.base import GatewayUnknown
+from portal.gateways.wechat_pay.keys import PlatformKeys
+from portal.gateways.wechat_pay.signatures import NotVerified, verify
+from portal.gateways.wechat_pay.transport import Answer, Transport
+from portal.kit import clock, ids
+
+log = logging.getLogger(__name__)
+
+
+class SafeCore(Core):  # type: ignore[misc]
+    """Signs, sends and verifies one call. Never given the SDK's logger, which prints secrets."""
+
+    def __init__(
+        self,
+        *,
+        mchid: str,
+        cert_serial_no: str,
+        private_key: str,
+        apiv3_key: str,
+        public_key_id: str | None,
+        transport: Transport,
+        keys: PlatformKeys,
+    ) -> None:
+        # The SDK's constructor would fetch certificates; it is told of no key and given none to fetch.
+        self._transport, self._keys = transport, keys
+        super().__init__(mchid, cert_serial_no, private_key, apiv3_key)
+        self._public_key_id = public_key_id
+
+    def _init_certificates(self) -> None:
+        """Starting needs no gateway."""
+
+    def _update_certificates(self) -> None:
+        """A message never causes a fetch; a scheduled job does."""
+        raise NotVerified("unknown_serial")
+
+    def request(
+        self,
+        path: str,
+        method: RequestType = RequestType.GET,
+        data: Mapping[str, Any] | None = None,
+        skip_verify: bool = False,
+        sign_data: object = None,
+        files: object = None,
+        cipher_data: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Make one call and return its verified answer, or an error answer as it came.
+
+        Raises:
+            GatewayUnknown: no answer, or a 2xx answer that is not proven WeChat's.
+        """
+        body = (
+            json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() if data is not None else b""
+        )
+        started = time.monotonic()
+        answer: Answer | None = None
+        verdict = "ok"
+        try:
+            answer = self._transport.send(
+                method.value, path, self._headers(method.value, path, body), body or None
+            )
+            if 200 <= answer.status < 300 and not skip_verify:
+                verify(answer.headers, answer.body, self._keys.current())
+        except NotVerified as error:
+            verdict = error.reason
+            raise GatewayUnknown(f"unverified answer: {error.reason}") from None
+        except GatewayUnknown as error:
+            verdict = error.reason
+            raise
+        finally:
+            log.info(
+                "gateway call",
+                extra={
+                    "gateway": "wechat_pay",
+                    "method": method.value,
+                    "route": path.split("?")[0].rsplit("/", 1)[0],
+                    "status": answer.status if answer else None,
+                    "gateway_request_id": answer.headers.get("Request-ID") if answer else None,
+                    "verdict": verdict,
+                    "ms": round((time.monotonic() - started) * 1000),
+                },
+            )
+        return answer
+
+    def _headers(self, method: str, target: str, body: bytes) -> dict[str, str]:
+        timestamp, nonce = str(int(clock.now().timestamp())), ids.new_uuid().replace("-", "").upper()
+        signature = self.sign([method, target, timestamp, nonce, body.decode()])
+        headers = {
+            "Authorization": (
+                f'WECHATPAY2-SHA256-RSA2048 mchid="{self._mchid}",nonce_str="{nonce}",signature="{signature}",'
+                f'timestamp="{timestamp}",serial_no="{self._cert_serial_no}"'
+            ),
+            "Accept": "application/json",
+            "User-Agent": "learning-buddy-portal",
+        }
+        if body:
+            headers["Content-Type"] = "application/json"
+        if self._public_key_id:
+            # Without it WeChat may sign the answer with the other key while a merchant switches.
+            headers["Wechatpay-Serial"] = self._public_key_id
+        return headers
+
+
+class SafeWeChatPay(WeChatPay):  # type: ignore[misc]
+    """The SDK's operations over `SafeCore`; its own constructor would build an unsafe core."""
+
+    def __init__(self, core: SafeCore, *, mchid: str, appid: str) -> None:
+        self._core, self._type = core, WeChatPayType.NATIVE
+        self._mchid, self._appid = mchid, appid
+        self._notify_url, self._partner_mode = None, False
+
+    def order_native(self, fields: Mapping[str, Any]) -> Answer:
+        """Order with the stored `fields`, unchanged: the SDK's `pay` would build them anew."""
+        return self._core.request("/v3/pay/transactions/native", RequestType.POST, data=fields)
+
+    def certificates(self) -> Answer:
+        """Fetch the platform's certificates; whoever reads them verifies the answer with them."""
+        return self._core.request("/v3/certificates", skip_verify=True)

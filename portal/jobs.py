@@ -1,0 +1,184 @@
+"""What the worker does: run the outbox, end overdue orders, seal the audit.
+
+Everything here may be run by any number of workers at once, and die anywhere: the rows are the record.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from portal.audit import services as audit
+from portal.cases.models import CaseKind
+from portal.cases.services import open_case
+from portal.config import Settings
+from portal.delivery.account_mail import mail_register_again, mail_reset
+from portal.delivery.license_mail import mail_license
+from portal.delivery.transport import Mailer, MailNotSent
+from portal.kit import clock
+from portal.kit.db import db, transactional
+from portal.learners.resets import sweep_resets
+from portal.learners.sessions import sweep_sessions
+from portal.learners.throttle import sweep_throttles
+from portal.licenses.key_ring import NoSigningKey
+from portal.orders.models import Order, OrderStatus
+from portal.orders.services import overdue_order_ids
+from portal.outbox import services as outbox
+from portal.outbox.models import Job, JobStatus
+from portal.outbox.services import Claim
+from portal.payments.close import close_order, look_at_payment, start_closing
+from portal.payments.open import open_payment
+from portal.payments.settle import issue_late_license
+from portal.tools import Tools
+
+log = logging.getLogger(__name__)
+
+_BATCH = 50
+
+
+class NotYet(Exception):
+    """The work could not be done now; `args[0]` is safe to show."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one kind of work is done: by what, after which pauses, and for how long it is tried.
+
+    `pauses` are seconds, the last one repeats. `gives_up_after` None: it is tried until it succeeds.
+    """
+
+    do: Callable[[Claim, Tools], None]
+    pauses: tuple[int, ...]
+    gives_up_after: timedelta | None = None
+
+
+def _open_payment(claim: Claim, tools: Tools) -> None:
+    if not open_payment(int(claim.subject_id), tools):
+        raise NotYet("no answer from the gateway")
+
+
+def _watch_payment(claim: Claim, tools: Tools) -> None:
+    if not look_at_payment(int(claim.subject_id), tools):
+        raise NotYet("not paid yet")
+
+
+def _close_order(claim: Claim, tools: Tools) -> None:
+    if not close_order(int(claim.subject_id), tools):
+        raise NotYet("not confirmed by the gateway")
+
+
+def _issue_license(claim: Claim, tools: Tools) -> None:
+    try:
+        issue_late_license(int(claim.subject_id), tools)
+    except NoSigningKey as error:
+        raise NotYet(str(error)) from None
+
+
+def _mailing(mail: Callable[[str, str, Mailer, Settings], None]) -> Callable[[Claim, Tools], None]:
+    """Return the work of sending one kind of mail."""
+
+    def send(claim: Claim, tools: Tools) -> None:
+        try:
+            mail(claim.subject_id, claim.effect_key, tools.mailer, tools.settings)
+        except MailNotSent as error:
+            raise NotYet(str(error)) from None
+
+    return send
+
+
+_DAY = timedelta(hours=24)
+_MAIL_PAUSES = (10, 60, 300, 900, 3600)
+KINDS: dict[str, Kind] = {
+    "open_payment": Kind(_open_payment, (3, 5, 10)),
+    # After the first look at 30 s: at 2, 5 and 10 minutes, then every 10 until the order ends.
+    "watch_payment": Kind(_watch_payment, (90, 180, 300, 600)),
+    "close_order": Kind(_close_order, (5, 5, 10, 20, 30, 60)),
+    "issue_license": Kind(_issue_license, (2, 5, 10, 30)),
+    "mail_license": Kind(_mailing(mail_license), _MAIL_PAUSES, _DAY),
+    "mail_register_again": Kind(_mailing(mail_register_again), _MAIL_PAUSES, _DAY),
+    # A link once drawn lives half an hour, sent or not: the next try comes well before its end.
+    "mail_reset": Kind(_mailing(mail_reset), _MAIL_PAUSES[:-1], _DAY),
+}
+
+
+def _do_not_know(claim: Claim, _tools: Tools) -> None:
+    raise NotYet(f"no handler for {claim.kind}")
+
+
+_UNKNOWN = Kind(_do_not_know, (60,), _DAY)
+
+
+def run_due(tools: Tools, limit: int = _BATCH) -> int:
+    """Do the work that is due, at most `limit` rows, and return how many were done."""
+    done = 0
+    for job_id in outbox.due_ids(limit):
+        claim = outbox.claim(job_id)
+        if claim is not None:
+            done += _run(claim, tools)
+    return done
+
+
+def _run(claim: Claim, tools: Tools) -> bool:
+    # A row of a kind that only newer code knows waits for it, during a deployment.
+    kind = KINDS.get(claim.kind, _UNKNOWN)
+    try:
+        kind.do(claim, tools)
+    except NotYet as error:
+        _put_off(claim, kind, str(error))
+        return False
+    except Exception as error:
+        db.session.rollback()
+        log.exception("job failed", extra={"alert": True, "job_kind": claim.kind, "job_id": claim.id})
+        _put_off(claim, kind, type(error).__name__, patience=8)
+        return False
+    outbox.finish(claim)
+    return True
+
+
+@transactional
+def _put_off(claim: Claim, kind: Kind, reason: str, patience: int | None = None) -> None:
+    is_over = kind.gives_up_after is not None and clock.now() - claim.created_at > kind.gives_up_after
+    if is_over or (patience is not None and claim.attempts >= patience):
+        if outbox.give_up(claim, reason):
+            open_case(CaseKind.DEAD_LETTER, claim.effect_key, {"kind": claim.kind, "reason": reason})
+        return
+    outbox.delay(claim, kind.pauses[min(claim.attempts, len(kind.pauses)) - 1], reason)
+
+
+def end_overdue_orders(limit: int = _BATCH) -> int:
+    """Mark the orders whose time is over as closing; the outbox closes them. Returns how many."""
+    ended = 0
+    for order_id in overdue_order_ids(clock.now(), limit):
+        order = db.session.get(Order, order_id)
+        if order is not None and start_closing(order, OrderStatus.EXPIRED, audit.SYSTEM):
+            ended += 1
+    return ended
+
+
+def forget_what_is_over() -> int:
+    """Delete sessions, links and counts whose time is over; returns how many."""
+    return sweep_sessions() + sweep_resets() + sweep_throttles()
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What one round of everything did."""
+
+    orders_ending: int
+    jobs_done: int
+    jobs_waiting: int
+    audit_sealed: int
+
+
+def sweep(tools: Tools) -> Swept:
+    """Do one round of everything, as the worker's timetable does."""
+    ending = end_overdue_orders()
+    done = run_due(tools)
+    sealed = audit.seal()
+    forget_what_is_over()
+    waiting = db.session.scalar(
+        sa.select(sa.func.count()).select_from(Job).where(Job.status == JobStatus.PENDING.value)
+    )
+    return Swept(ending, done, waiting or 0, sealed)

@@ -1,0 +1,1 @@
+"""Small named tools, one a file, that know nothing of the portal."""

@@ -1,0 +1,230 @@
+"""The database: column types, transactions, and what differs between SQLite and MySQL.
+
+A service writes inside `with transaction():`; everything in it commits together or not at all, and
+a block inside another joins it. Correctness rests on unique keys, CHECK constraints and updates whose
+row count is looked at, which both databases have, never on SQLite's single writer.
+"""
+
+import functools
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, ParamSpec, TypeVar, cast
+
+import sqlalchemy as sa
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from portal.kit import clock, ids
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Base(DeclarativeBase):
+    """What all tables share: predictable constraint names, so that migrations can name them."""
+
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+db = SQLAlchemy(
+    model_class=Base,
+    disable_autonaming=True,
+    session_options={"expire_on_commit": False},
+)
+
+RowId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""A surrogate key; SQLite only counts up an INTEGER."""
+
+
+def identifier(length: int) -> sa.types.TypeEngine[str]:
+    """Return the type of a machine identifier: ASCII, compared byte by byte.
+
+    Under MySQL's default collations `save50` equals `SAVE50 ` and even `SÄVE50`.
+    """
+    return sa.String(length).with_variant(
+        mysql.VARCHAR(length, charset="ascii", collation="ascii_bin"), "mysql"
+    )
+
+
+LongText = sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql")
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """A moment: aware in Python, naive UTC with microseconds in the database."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
+        return dialect.type_descriptor(mysql.DATETIME(fsp=6) if dialect.name == "mysql" else sa.DateTime())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+def one_of(column: str, values: type[Any], name: str | None = None) -> sa.CheckConstraint:
+    """Return the CHECK that keeps `column` to the members of a `StrEnum`."""
+    allowed = ", ".join(f"'{value}'" for value in values)
+    return sa.CheckConstraint(f"{column} IN ({allowed})", name=name or column)
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """Commit on success, roll back on error; joins a transaction already open."""
+    session = db.session()
+    if session.info.get("in_transaction"):
+        yield session
+        return
+    if session.in_transaction():
+        # A read made on the way here has its own snapshot; SQLite could not turn it into a writer.
+        session.commit()
+    session.info["in_transaction"] = True
+    try:
+        session.connection(execution_options={"portal_write": True})
+        yield session
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        del session.info["in_transaction"]
+
+
+class ChangedMeanwhile(Exception):
+    """A compare-and-set found the row changed by another; `transactional` looks again."""
+
+
+# Deadlock, lock wait, server gone, connection lost (MySQL); "database is locked" has no number.
+_PASSING_ERRORS = frozenset({1213, 1205, 2006, 2013})
+_ATTEMPTS = 3
+# Whoever waits (WeChat for 5 s) is better served by an error than by another wait for a lock.
+_PATIENCE_SECONDS = 2.0
+
+
+def _is_passing(error: DBAPIError | ChangedMeanwhile) -> bool:
+    if isinstance(error, (IntegrityError, ChangedMeanwhile)):
+        return True
+    arguments = error.orig.args if error.orig is not None else ()
+    return bool(arguments) and (arguments[0] in _PASSING_ERRORS or "database is locked" in str(arguments[0]))
+
+
+def transactional(service: Callable[P, T]) -> Callable[P, T]:
+    """Run a service in one transaction, whole again after a passing failure.
+
+    Deadlocks, lock waits and lost connections are passing. So is a violated unique key: another
+    transaction was first, and the second look sees its row. A service wrapped so must therefore find
+    its own earlier work by a business key, because a connection lost during COMMIT may have committed.
+    Inside a running transaction it joins, and the outermost service repeats.
+    """
+
+    @functools.wraps(service)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        if db.session().info.get("in_transaction"):
+            return service(*args, **kwargs)
+        begun = time.monotonic()
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with transaction():
+                    return service(*args, **kwargs)
+            except (OperationalError, IntegrityError, ChangedMeanwhile) as error:
+                is_too_late = time.monotonic() - begun > _PATIENCE_SECONDS
+                if attempt == _ATTEMPTS or is_too_late or not _is_passing(error):
+                    raise
+                clock.sleep(0.02 + 0.18 * ids.random_fraction())
+        raise AssertionError("unreachable")
+
+    return run
+
+
+def forbid_open_transaction() -> None:
+    """Refuse to wait on a network with a transaction open, and give the connection back.
+
+    Raises:
+        RuntimeError: when called inside `transaction()`: a mistake in the code.
+    """
+    session = db.session()
+    if session.info.get("in_transaction"):
+        raise RuntimeError("a network call inside a transaction")
+    session.commit()
+
+
+def changed_one(result: sa.Result[Any]) -> bool:
+    """Tell whether an UPDATE changed exactly one row: the answer of a compare-and-set."""
+    return cast(sa.CursorResult[Any], result).rowcount == 1
+
+
+def insert_row(statement: sa.Insert) -> int:
+    """Run an INSERT of one row, in the running transaction, and return the id it got."""
+    result = cast(sa.CursorResult[Any], db.session.execute(statement))
+    key = result.inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+_MYSQL_SESSION = (
+    "SET SESSION sql_mode='STRICT_TRANS_TABLES,ONLY_FULL_GROUP_BY,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
+    "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone='+00:00', innodb_lock_wait_timeout=3"
+)
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Return what `create_engine` needs for `url`: READ COMMITTED and live connections on MySQL."""
+    if url.startswith("sqlite"):
+        return {"connect_args": {"timeout": 3, "check_same_thread": False}, "hide_parameters": True}
+    return {
+        # An error's text goes to the logs; what was to be stored does not.
+        "hide_parameters": True,
+        "isolation_level": "READ COMMITTED",
+        "pool_pre_ping": True,
+        "pool_recycle": 1800,
+        "pool_size": 16,
+        "max_overflow": 16,
+        "pool_timeout": 3,
+        "connect_args": {"charset": "utf8mb4", "connect_timeout": 3, "read_timeout": 10, "write_timeout": 10},
+    }
+
+
+def watch_connections(engine: sa.Engine) -> None:
+    """Prepare every new connection of `engine` (RELIABILITY rules for SQLite and MySQL)."""
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+    else:
+        sa.event.listen(engine, "connect", _prepare_mysql)
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # Python's driver would open transactions by its own rules; `_begin_sqlite` does it instead.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=3000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A reader that later writes cannot wait for its turn, so writers say so at once.
+    is_write = connection.get_execution_options().get("portal_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+
+
+def _prepare_mysql(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute(_MYSQL_SESSION)
+    cursor.close()

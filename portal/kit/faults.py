@@ -1,0 +1,84 @@
+"""Named points where a test may break the portal on purpose.
+
+`PORTAL_FAULT=<point>:<kill|raise|sleep=SECONDS>[:nth]` arms one point; the nth pass (default 1)
+triggers it. Settings refuse the variable in live mode, so a live portal has no armed point.
+"""
+
+import os
+import re
+import signal
+import threading
+
+from portal.kit import clock
+
+_SPEC = re.compile(
+    r"(?P<point>[a-z_.]+):(?P<act>kill|raise|sleep=(?P<seconds>\d+(\.\d+)?))(:(?P<nth>[1-9]\d*))?", re.ASCII
+)
+POINTS = frozenset(
+    {
+        "order.before_commit",
+        "order.after_commit",
+        "order.after_call",
+        "order.after_store",
+        "notify.before_commit",
+        "notify.after_commit",
+        "license.after_sign",
+        "close.after_call",
+        "mail.after_send",
+    }
+)
+
+
+class FaultInjected(RuntimeError):
+    """Raised by a point armed with `raise`."""
+
+
+class _Armed:
+    def __init__(self, spec: str) -> None:
+        match = _SPEC.fullmatch(spec)
+        if match is None or match["point"] not in POINTS:
+            raise ValueError(
+                f"PORTAL_FAULT is <point>:<kill|raise|sleep=N>[:nth]; points: {', '.join(sorted(POINTS))}"
+            )
+        self.point = match["point"]
+        self.act = match["act"]
+        self.seconds = float(match["seconds"] or 0)
+        self.passes_left = int(match["nth"] or 1)
+        self.lock = threading.Lock()
+
+    def is_due(self) -> bool:
+        with self.lock:
+            self.passes_left -= 1
+            return self.passes_left == 0
+
+    def strike(self) -> None:
+        if self.act == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.act == "raise":
+            raise FaultInjected(self.point)
+        clock.sleep(self.seconds)
+
+
+_armed: _Armed | None = None
+
+
+def check(spec: str | None) -> None:
+    """Raise `ValueError` when `spec` is neither empty nor of the form above with a known point."""
+    if spec:
+        _Armed(spec)
+
+
+def arm(spec: str | None) -> None:
+    """Arm the point that `spec` names, or none.
+
+    Raises:
+        ValueError: as `check`.
+    """
+    global _armed
+    _armed = _Armed(spec) if spec else None
+
+
+def point(name: str) -> None:
+    """Mark the place `name`; does nothing unless armed."""
+    if _armed is not None and _armed.point == name and _armed.is_due():
+        _armed.strike()

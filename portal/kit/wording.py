@@ -1,0 +1,43 @@
+"""Money and moments in the words of a reader: the same on a page, in a mail and in an alt text."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from babel.dates import format_datetime
+
+from portal.kit.money import yuan
+
+# China has one zone and no summer time.
+BEIJING = timezone(timedelta(hours=8), "Asia/Shanghai")
+
+_MOMENT = {"en": "d MMMM y, HH:mm 'Beijing time'", "zh": "'北京时间' y年M月d日 HH:mm"}
+_DAY = {"en": "d MMMM y", "zh": "y年M月d日"}
+
+
+def price_text(fen: int) -> str:
+    """Write an amount as it is written in China, in both languages: `9900` is `¥99.00`."""
+    return f"¥{yuan(fen)}"
+
+
+def moment_text(moment: datetime, locale: str) -> str:
+    """Write a moment in Beijing time, and say that it is."""
+    return _written(moment, _MOMENT, locale)
+
+
+def day_text(moment: datetime, locale: str) -> str:
+    """Write the day that a moment falls on in Beijing."""
+    return _written(moment, _DAY, locale)
+
+
+def _written(moment: datetime, patterns: dict[str, str], locale: str) -> str:
+    return format_datetime(moment.astimezone(BEIJING), patterns[locale[:2]], locale=locale)
+
+
+def text_filters(locale: str) -> dict[str, Callable[[Any], str]]:
+    """Return the template filters `money`, `moment` and `day` for plain text in one language: a mail's."""
+    return {
+        "money": price_text,
+        "moment": lambda moment: moment_text(moment, locale),
+        "day": lambda moment: day_text(moment, locale),
+    }

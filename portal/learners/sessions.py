@@ -1,0 +1,165 @@
+"""Browsers that are signed in: begin, recognise, list and end their sessions."""
+
+import logging
+from datetime import timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+
+from portal.audit import services as audit
+from portal.kit import clock, ids
+from portal.kit.db import changed_one, db, transactional
+from portal.kit.errors import NotFound
+from portal.learners.models import Learner, LoginSession, Role
+
+log = logging.getLogger(__name__)
+
+SESSIONS_ALLOWED = 10
+LEARNER_LIFETIME, STAFF_LIFETIME = timedelta(days=30), timedelta(hours=12)
+LEARNER_IDLE, STAFF_IDLE = timedelta(days=14), timedelta(minutes=30)
+_TOUCH_EVERY = timedelta(minutes=5)
+
+
+def actor(learner: Learner) -> str:
+    """Return how the audit names a person: never by e-mail address."""
+    return f"learner:{learner.public_id}"
+
+
+@transactional
+def start_session(learner: Learner, user_agent: str, address: str) -> str:
+    """Begin a session and return its secret, which is kept nowhere but in the browser.
+
+    An account has at most ten; the oldest make room.
+    """
+    now, secret = clock.now(), ids.new_secret()
+    # The learner's row is the lock that keeps two sign-ins at once from counting the same ten.
+    db.session.execute(sa.select(Learner.id).where(Learner.id == learner.id).with_for_update())
+    begun = LoginSession(
+        public_id=ids.new_public_id(),
+        token_hash=ids.secret_hash(secret),
+        learner_id=learner.id,
+        user_agent=_one_line(user_agent)[:255],
+        address=address[:45],
+        created_at=now,
+        last_seen_at=now,
+        expires_at=now + (LEARNER_LIFETIME if learner.role == Role.LEARNER else STAFF_LIFETIME),
+    )
+    db.session.add(begun)
+    db.session.flush()
+    _end_oldest(learner.id)
+    audit.record("session.started", f"session:{begun.public_id}", actor(learner), address=begun.address)
+    return secret
+
+
+def _one_line(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _end_oldest(learner_id: int) -> None:
+    query = (
+        sa.select(LoginSession.id)
+        .where(LoginSession.learner_id == learner_id)
+        .order_by(LoginSession.created_at.desc(), LoginSession.id.desc())
+        .offset(SESSIONS_ALLOWED)
+    )
+    surplus = list(db.session.scalars(query))
+    if surplus:
+        db.session.execute(sa.delete(LoginSession).where(LoginSession.id.in_(surplus)))
+
+
+def _is_alive() -> sa.ColumnElement[bool]:
+    now = clock.now()
+    is_learner = Learner.role == Role.LEARNER.value
+    return sa.and_(
+        LoginSession.expires_at > now,
+        Learner.disabled_at.is_(None),
+        sa.or_(
+            sa.and_(is_learner, LoginSession.last_seen_at > now - LEARNER_IDLE),
+            sa.and_(sa.not_(is_learner), LoginSession.last_seen_at > now - STAFF_IDLE),
+        ),
+    )
+
+
+def session_of(secret: str) -> tuple[Learner, LoginSession] | None:
+    """Return who has this secret, or None when the session is over, idle too long, ended or never was.
+
+    One statement; at most every five minutes a second one notes that the session is in use.
+    """
+    row = db.session.execute(
+        sa.select(Learner, LoginSession)
+        .join(LoginSession, LoginSession.learner_id == Learner.id)
+        .where(LoginSession.token_hash == ids.secret_hash(secret), _is_alive())
+        .execution_options(populate_existing=True)
+    ).first()
+    if row is None:
+        return None
+    learner, session = row
+    if clock.now() - session.last_seen_at >= _TOUCH_EVERY:
+        _try_to_touch(session.id)
+    return learner, session
+
+
+@transactional
+def _touch(session_id: int) -> None:
+    db.session.execute(
+        sa.update(LoginSession).where(LoginSession.id == session_id).values(last_seen_at=clock.now())
+    )
+
+
+def _try_to_touch(session_id: int) -> None:
+    try:
+        _touch(session_id)
+    except OperationalError:
+        # A database that cannot write (disk full, locked) still serves pages; the next one notes it.
+        log.warning("session not touched", extra={"session_id": session_id})
+
+
+def sessions_of(learner_id: int) -> list[LoginSession]:
+    """Return the sessions in which a learner is signed in now, the one used last first."""
+    query = (
+        sa.select(LoginSession)
+        .join(Learner, LoginSession.learner_id == Learner.id)
+        .where(Learner.id == learner_id, _is_alive())
+        .order_by(LoginSession.last_seen_at.desc(), LoginSession.id.desc())
+    )
+    return list(db.session.scalars(query))
+
+
+@transactional
+def end_session(learner: Learner, public_id: str) -> None:
+    """End one of the learner's sessions; its next request is nobody's.
+
+    Raises:
+        NotFound: when there is none, or it is another's.
+    """
+    ended = db.session.execute(
+        sa.delete(LoginSession).where(
+            LoginSession.public_id == public_id, LoginSession.learner_id == learner.id
+        )
+    )
+    if not changed_one(ended):
+        raise NotFound
+    audit.record("session.ended", f"session:{public_id}", actor(learner))
+
+
+@transactional
+def end_other_sessions(learner: Learner, keep: LoginSession | None) -> int:
+    """End all of the learner's sessions but `keep` (None: all), and return how many that were."""
+    kept_id = keep.id if keep is not None else None
+    ended = db.session.execute(
+        sa.delete(LoginSession).where(
+            LoginSession.learner_id == learner.id,
+            sa.true() if kept_id is None else LoginSession.id != kept_id,
+        )
+    )
+    count = int(getattr(ended, "rowcount", 0))
+    if count:
+        audit.record("sessions.ended", actor(learner), actor(learner), count=count)
+    return count
+
+
+@transactional
+def sweep_sessions() -> int:
+    """Delete sessions whose time is over, and return how many."""
+    over = sa.delete(LoginSession).where(LoginSession.expires_at <= clock.now())
+    return int(getattr(db.session.execute(over), "rowcount", 0))

@@ -1,0 +1,165 @@
+"""Grant the right to a course, sign the license that proves it, and judge a license text."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from portal.kit import clock, faults, ids
+from portal.kit.db import db, insert_row
+from portal.kit.errors import Conflict
+from portal.licenses import text
+from portal.licenses.key_ring import KeyRing, KeyState
+from portal.licenses.models import Entitlement, EntitlementStatus, License, LicenseStatus
+
+
+class AlreadyOwned(Conflict):
+    """The learner has this course; `facts["license_id"]` is the license, None while it is being made."""
+
+    code = "already_owned"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Who may use what, for how long, and the payment it stands on."""
+
+    learner_id: int
+    subject: str
+    course_id: str
+    order_id: int
+    payment_id: int
+    license_days: int
+    max_downloads: int
+    gitee: dict[str, str] | None
+
+
+def ownership_key(learner_id: int, course_id: str) -> str:
+    """Return the text that is unique while a learner owns a course."""
+    return f"{learner_id}:{course_id}"
+
+
+def _entitlement_values(grant: Grant) -> dict[str, Any]:
+    now = clock.now()
+    return {
+        "learner_id": grant.learner_id,
+        "course_id": grant.course_id,
+        "order_id": grant.order_id,
+        "payment_id": grant.payment_id,
+        "status": EntitlementStatus.ACTIVE.value,
+        "active_key": ownership_key(grant.learner_id, grant.course_id),
+        "max_downloads": grant.max_downloads,
+        "granted_at": now,
+        "expires_at": now + timedelta(days=grant.license_days),
+    }
+
+
+def is_owned(learner_id: int, course_id: str) -> bool:
+    """Tell, in the running transaction, whether the learner owns the course; retires an entitlement past its end."""
+    key = ownership_key(learner_id, course_id)
+    held = db.session.execute(
+        sa.select(Entitlement.id, Entitlement.expires_at).where(Entitlement.active_key == key)
+    ).first()
+    if held is None:
+        return False
+    if clock.now() < held.expires_at:
+        return True
+    db.session.execute(
+        sa.update(Entitlement)
+        .where(Entitlement.id == held.id)
+        .values(status=EntitlementStatus.EXPIRED.value, active_key=None)
+    )
+    return False
+
+
+def grant_entitlement(grant: Grant) -> int:
+    """Record the right, in the running transaction, and return its id.
+
+    Raises:
+        IntegrityError: when the learner owns the course already (unique `active_key`); ask `is_owned` first.
+    """
+    return insert_row(sa.insert(Entitlement).values(**_entitlement_values(grant)))
+
+
+def sign_license(entitlement_id: int, grant: Grant, key_ring: KeyRing) -> str:
+    """Sign and store the license of an entitlement, in the running transaction, and return its id.
+
+    The text's form is fixed by the extension, which verifies it offline.
+
+    Raises:
+        NoSigningKey: when no key can sign now; nothing is stored.
+    """
+    kid, sign = key_ring.signer()
+    now, license_id = clock.now(), ids.new_uuid()
+    expires_at = now + timedelta(days=grant.license_days)
+    fields: dict[str, Any] = {
+        "id": license_id,
+        "createdAt": clock.iso(now),
+        "expiresAt": clock.iso(expires_at),
+        "contentPermissions": ["all_chapters"],
+        "courseId": grant.course_id,
+        "kid": kid,
+        "subject": grant.subject,
+        "limits": {"maxDownloads": grant.max_downloads},
+    }
+    if grant.gitee:
+        fields["gitee"] = grant.gitee
+    license_text = text.write(fields, sign)
+    faults.point("license.after_sign")
+    db.session.execute(
+        sa.insert(License).values(
+            id=license_id,
+            entitlement_id=entitlement_id,
+            revision=1,
+            active_key=entitlement_id,
+            learner_id=grant.learner_id,
+            course_id=grant.course_id,
+            kid=kid,
+            text=license_text,
+            digest=hashlib.sha256(license_text.encode()).hexdigest(),
+            status=LicenseStatus.ACTIVE.value,
+            issued_at=now,
+            expires_at=expires_at,
+        )
+    )
+    return license_id
+
+
+class LicenseCode(StrEnum):
+    """The verdict on a license text."""
+
+    VALID = "VALID"
+    MALFORMED = "MALFORMED"
+    BAD_SIGNATURE = "BAD_SIGNATURE"
+    UNKNOWN_KEY = "UNKNOWN_KEY"
+    EXPIRED = "EXPIRED"
+    REVOKED = "REVOKED"
+    COURSE_MISMATCH = "COURSE_MISMATCH"
+
+
+def judge(license_text: str, course_id: str | None, key_ring: KeyRing) -> tuple[LicenseCode, License | None]:
+    """Judge a license text: its signature, then what we know of it.
+
+    Returns the verdict and the stored license, which is None unless the signature is good.
+    """
+    try:
+        fields, signed, signature = text.read(license_text)
+    except text.MalformedLicense:
+        return LicenseCode.MALFORMED, None
+    known = key_ring.public_key(str(fields.get("kid", "")))
+    if known is None:
+        return LicenseCode.UNKNOWN_KEY, None
+    info, key = known
+    if not text.is_signed_by(key, signed, signature):
+        return LicenseCode.BAD_SIGNATURE, None
+    digest = hashlib.sha256(license_text.encode()).hexdigest()
+    stored = db.session.scalar(sa.select(License).where(License.digest == digest))
+    if stored is None:
+        return LicenseCode.UNKNOWN_KEY, None
+    if info.state is KeyState.REVOKED or stored.status != LicenseStatus.ACTIVE:
+        return LicenseCode.REVOKED, stored
+    if course_id is not None and stored.course_id != course_id:
+        return LicenseCode.COURSE_MISMATCH, stored
+    return (LicenseCode.EXPIRED if stored.is_expired else LicenseCode.VALID), stored

@@ -1,0 +1,114 @@
+"""The table of orders, and which state may follow which."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.kit import clock
+from portal.kit.db import Base, RowId, UtcDateTime, identifier, one_of
+from portal.kit.errors import Conflict
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands. The names are those of the extension's API, except PAID's two halves."""
+
+    PENDING = "pending"
+    PAID = "paid"
+    """The money is confirmed; the license is still to be made."""
+    COMPLETED = "completed"
+    """The license is made."""
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    """The gateway refused to open a payment; nobody can have paid."""
+
+
+MOVES: dict[OrderStatus, frozenset[OrderStatus]] = {
+    OrderStatus.PENDING: frozenset(
+        {
+            OrderStatus.PAID,
+            OrderStatus.COMPLETED,
+            OrderStatus.EXPIRED,
+            OrderStatus.CANCELLED,
+            OrderStatus.FAILED,
+        }
+    ),
+    OrderStatus.PAID: frozenset({OrderStatus.COMPLETED}),
+    OrderStatus.COMPLETED: frozenset(),
+    # Money that arrives late is honoured while the course is not owned (DECISIONS 15).
+    OrderStatus.EXPIRED: frozenset({OrderStatus.PAID, OrderStatus.COMPLETED}),
+    OrderStatus.CANCELLED: frozenset({OrderStatus.PAID, OrderStatus.COMPLETED}),
+    OrderStatus.FAILED: frozenset({OrderStatus.PAID, OrderStatus.COMPLETED}),
+}
+
+
+class IllegalMove(Conflict):
+    """An order was asked to go where its state does not lead."""
+
+    code = "illegal_move"
+
+
+def sources_of(target: OrderStatus) -> list[str]:
+    """Return the states from which `target` may be reached: the WHERE of a compare-and-set."""
+    return [source.value for source, targets in MOVES.items() if target in targets]
+
+
+class Order(Base):
+    """One purchase by one learner. `open_key` keeps a learner to one open order for a product."""
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        one_of("status", OrderStatus),
+        sa.CheckConstraint("amount_fen > 0", name="amount_positive"),
+        sa.CheckConstraint("closing IS NULL OR closing IN ('expired', 'cancelled')", name="closing"),
+        sa.Index("ix_orders_learner_id_created_at", "learner_id", "created_at"),
+        sa.Index("ix_orders_status_expires_at", "status", "expires_at"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    public_id: Mapped[str] = mapped_column(identifier(32), unique=True)
+    learner_id: Mapped[int] = mapped_column(sa.ForeignKey("learners.id"))
+    product_id: Mapped[str] = mapped_column(sa.ForeignKey("products.id"), index=True)
+    product_kind: Mapped[str] = mapped_column(sa.String(16))
+    title_zh: Mapped[str] = mapped_column(sa.String(120))
+    title_en: Mapped[str] = mapped_column(sa.String(120))
+    amount_fen: Mapped[int] = mapped_column(sa.BigInteger)
+    currency: Mapped[str] = mapped_column(sa.String(3))
+    license_days: Mapped[int] = mapped_column(sa.Integer)
+    max_downloads: Mapped[int] = mapped_column(sa.Integer)
+    mode: Mapped[str] = mapped_column(sa.String(4))
+    status: Mapped[str] = mapped_column(sa.String(16))
+    closing: Mapped[str | None] = mapped_column(sa.String(16))
+    open_key: Mapped[str | None] = mapped_column(identifier(96), unique=True)
+    version: Mapped[int] = mapped_column(sa.Integer, default=1)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    paid_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    def title(self, locale: str) -> str:
+        """Return the title in the language of `locale` (`en…`, else Chinese)."""
+        return self.title_en if locale.startswith("en") else self.title_zh
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the order still waits for money."""
+        return self.status == OrderStatus.PENDING
+
+    @property
+    def is_paid(self) -> bool:
+        """Tell whether the money for this order is confirmed."""
+        return self.status in {OrderStatus.PAID, OrderStatus.COMPLETED}
+
+    @property
+    def is_past_deadline(self) -> bool:
+        """Tell whether the time to pay is over, whether or not the order has been closed yet."""
+        return clock.now() >= self.expires_at
+
+    @property
+    def time_left(self) -> timedelta:
+        """Return how long the learner can still pay; zero when over."""
+        return max(self.expires_at - clock.now(), timedelta(0))

@@ -1,0 +1,133 @@
+"""Place an order and move it along its table of states."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from portal.catalogue.models import Course
+from portal.kit import clock, ids
+from portal.kit.db import changed_one, db
+from portal.kit.errors import Conflict, TooMany
+from portal.orders.models import IllegalMove, Order, OrderStatus, sources_of
+
+OPEN_ORDERS_ALLOWED = 5
+
+
+class PriceChanged(Conflict):
+    """The price is no longer the one the learner saw; `facts["amount_fen"]` is the price now."""
+
+    code = "price_changed"
+
+
+class NotForSale(Conflict):
+    """The course is free or withdrawn."""
+
+    code = "not_for_sale"
+
+
+def open_key(learner_id: int, product_id: str) -> str:
+    """Return the text that is unique while a learner has an open order for a product."""
+    return f"{learner_id}:{product_id}"
+
+
+def place_order(
+    learner_id: int, course: Course, seen_fen: int | None, mode: str, lifetime: timedelta
+) -> Order:
+    """Record what the learner owes, in the running transaction, before any gateway hears of it.
+
+    The price and the terms are copied: changing a course must not change an order.
+
+    Raises:
+        NotForSale: the course is free or withdrawn.
+        PriceChanged: `seen_fen`, the price on the learner's page, is not the price now.
+        TooMany: the learner has five open orders.
+        IntegrityError: an order for this product is open already (unique `open_key`).
+    """
+    if course.is_free or not course.is_on_sale:
+        raise NotForSale
+    if seen_fen is not None and seen_fen != course.price_fen:
+        raise PriceChanged(amount_fen=course.price_fen)
+    if _open_orders(learner_id) >= OPEN_ORDERS_ALLOWED:
+        raise TooMany(retry_after=600, detail="too_many_open_orders")
+    now = clock.now().replace(microsecond=0)
+    order = Order(
+        public_id=ids.new_public_id(),
+        learner_id=learner_id,
+        product_id=course.id,
+        product_kind=course.kind,
+        title_zh=course.title_zh,
+        title_en=course.title_en,
+        amount_fen=course.price_fen,
+        currency=course.currency,
+        license_days=course.license_days,
+        max_downloads=course.max_downloads,
+        mode=mode,
+        status=OrderStatus.PENDING.value,
+        open_key=open_key(learner_id, course.id),
+        version=1,
+        created_at=clock.now(),
+        # WeChat knows whole seconds, and the same moment is its `time_expire`.
+        expires_at=now + lifetime,
+    )
+    db.session.add(order)
+    db.session.flush()
+    return order
+
+
+def _open_orders(learner_id: int) -> int:
+    query = sa.select(sa.func.count()).where(
+        Order.learner_id == learner_id, Order.status == OrderStatus.PENDING.value, Order.open_key.is_not(None)
+    )
+    return db.session.scalar(query) or 0
+
+
+def open_order(learner_id: int, product_id: str) -> Order | None:
+    """Return the learner's open order for a product."""
+    return db.session.scalar(sa.select(Order).where(Order.open_key == open_key(learner_id, product_id)))
+
+
+def move_order(order_id: int, target: OrderStatus, **values: Any) -> None:
+    """Move an order to `target` and count the change, in the running transaction.
+
+    The compare-and-set on the states that may lead to `target` is what keeps two movers apart (I9).
+
+    Raises:
+        IllegalMove: when the order is in no such state any more.
+    """
+    moved = db.session.execute(
+        sa.update(Order)
+        .where(Order.id == order_id, Order.status.in_(sources_of(target)))
+        .values(status=target.value, open_key=None, closing=None, version=Order.version + 1, **values)
+    )
+    if not changed_one(moved):
+        raise IllegalMove(f"not to {target}")
+
+
+def begin_closing(order_id: int, how: OrderStatus) -> bool:
+    """Note that an order is to become CANCELLED or EXPIRED once the gateway has closed it.
+
+    Returns whether it was pending and not yet closing.
+    """
+    begun = db.session.execute(
+        sa.update(Order)
+        .where(Order.id == order_id, Order.status == OrderStatus.PENDING.value, Order.closing.is_(None))
+        .values(closing=how.value, version=Order.version + 1)
+    )
+    return changed_one(begun)
+
+
+def touch(order_id: int) -> None:
+    """Count a change that a watching page must show, in the running transaction."""
+    db.session.execute(sa.update(Order).where(Order.id == order_id).values(version=Order.version + 1))
+
+
+def overdue_order_ids(moment: datetime, limit: int) -> list[int]:
+    """Return ids of pending orders whose time was over at `moment`, oldest first."""
+    query = (
+        sa.select(Order.id)
+        .where(Order.status == OrderStatus.PENDING.value, Order.expires_at <= moment, Order.closing.is_(None))
+        .order_by(Order.expires_at)
+        .limit(limit)
+    )
+    return list(db.session.scalars(query))

@@ -1,0 +1,143 @@
+"""Add work to the outbox, claim it by lease, and finish, delay or give it up."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from portal.kit import clock, ids
+from portal.kit.db import changed_one, db, transactional
+from portal.outbox.models import Job, JobStatus
+
+_LEASE = timedelta(seconds=60)
+
+
+def add(kind: str, effect_key: str, subject_id: str | int, due_at: datetime | None = None) -> None:
+    """Add work to the running transaction.
+
+    Args:
+        kind: which handler does it.
+        effect_key: names the effect; a second row with the same key is refused by the database.
+        subject_id: the id of what it is about.
+        due_at: the earliest moment, UTC; now when left out.
+
+    Raises:
+        IntegrityError: when the effect is already on record (`transactional` looks again).
+    """
+    now = clock.now()
+    db.session.execute(
+        sa.insert(Job).values(
+            kind=kind,
+            effect_key=effect_key,
+            subject_id=str(subject_id),
+            status=JobStatus.PENDING.value,
+            attempts=0,
+            due_at=due_at or now,
+            created_at=now,
+        )
+    )
+
+
+def is_recorded(effect_key: str) -> bool:
+    """Tell whether the effect has a row, whatever became of it."""
+    return db.session.scalar(sa.select(Job.id).where(Job.effect_key == effect_key)) is not None
+
+
+@transactional
+def hasten(effect_key: str, after_seconds: float = 0) -> None:
+    """Make pending work due now, or `after_seconds` from now."""
+    db.session.execute(
+        sa.update(Job)
+        .where(Job.effect_key == effect_key, Job.status == JobStatus.PENDING.value)
+        .values(due_at=clock.now() + timedelta(seconds=after_seconds))
+    )
+
+
+def settle_effect(effect_key: str) -> None:
+    """Mark work done by somebody else than a worker, in the running transaction."""
+    db.session.execute(
+        sa.update(Job)
+        .where(Job.effect_key == effect_key, Job.status == JobStatus.PENDING.value)
+        .values(status=JobStatus.DONE.value, done_at=clock.now(), lease=None, lease_until=None)
+    )
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Work that is ours until the lease ends. `attempts` counts this one."""
+
+    id: int
+    kind: str
+    effect_key: str
+    subject_id: str
+    attempts: int
+    created_at: datetime
+    lease: str
+
+
+def due_ids(limit: int) -> list[int]:
+    """Return ids of work that is due and not leased, oldest first."""
+    now = clock.now()
+    query = (
+        sa.select(Job.id)
+        .where(
+            Job.status == JobStatus.PENDING.value,
+            Job.due_at <= now,
+            sa.or_(Job.lease_until.is_(None), Job.lease_until <= now),
+        )
+        .order_by(Job.due_at)
+        .limit(limit)
+    )
+    return list(db.session.scalars(query))
+
+
+@transactional
+def claim(job_id: int) -> Claim | None:
+    """Take the lease of a job, or return None when another worker has it or has done it.
+
+    The compare-and-set on status, due time and lease is what keeps two workers from one job.
+    """
+    now, lease = clock.now(), ids.new_public_id()
+    taken = db.session.execute(
+        sa.update(Job)
+        .where(
+            Job.id == job_id,
+            Job.status == JobStatus.PENDING.value,
+            Job.due_at <= now,
+            sa.or_(Job.lease_until.is_(None), Job.lease_until <= now),
+        )
+        .values(lease=lease, lease_until=now + _LEASE, attempts=Job.attempts + 1)
+    )
+    if not changed_one(taken):
+        return None
+    job = db.session.execute(
+        sa.select(Job).where(Job.id == job_id).execution_options(populate_existing=True)
+    ).scalar_one()
+    return Claim(job.id, job.kind, job.effect_key, job.subject_id, job.attempts, job.created_at, lease)
+
+
+def _release(claimed: Claim, **values: object) -> bool:
+    released = db.session.execute(
+        sa.update(Job)
+        .where(Job.id == claimed.id, Job.lease == claimed.lease, Job.status == JobStatus.PENDING.value)
+        .values(lease=None, lease_until=None, **values)
+    )
+    return changed_one(released)
+
+
+@transactional
+def finish(claimed: Claim) -> None:
+    """Mark the work done."""
+    _release(claimed, status=JobStatus.DONE.value, done_at=clock.now(), last_error=None)
+
+
+@transactional
+def delay(claimed: Claim, seconds: float, reason: str) -> None:
+    """Put the work off by `seconds`; `reason` must be safe to show."""
+    _release(claimed, due_at=clock.now() + timedelta(seconds=seconds), last_error=reason[:200])
+
+
+@transactional
+def give_up(claimed: Claim, reason: str) -> bool:
+    """Stop trying, and tell whether the work was still ours; if so, the caller opens a case in this transaction."""
+    return _release(claimed, status=JobStatus.DEAD.value, last_error=reason[:200])

@@ -1,0 +1,176 @@
+"""Ask the gateway about an attempt, and end orders: never before the gateway has.
+
+An order that is to be cancelled or has expired is first marked `closing`; then the gateway is asked, its
+order is closed, and only a verified "closed" moves ours. If the money wins the race, the order is paid.
+"""
+
+import logging
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from portal.audit import services as audit
+from portal.gateways.base import (
+    Gateway,
+    GatewayError,
+    GatewayRejected,
+    GatewayUnknown,
+    NumberSpent,
+    PaymentState,
+)
+from portal.kit import clock, faults
+from portal.kit.db import changed_one, db, transactional
+from portal.orders.models import Order, OrderStatus
+from portal.orders.services import begin_closing, move_order
+from portal.outbox import services as outbox
+from portal.payments.attempts import LIVE, end_attempt, live_attempt
+from portal.payments.models import Payment, PaymentStatus, Verdict, VerifiedBy
+from portal.payments.open import open_payment
+from portal.payments.settle import lock_payment, settle_payment
+from portal.tools import Tools
+
+log = logging.getLogger(__name__)
+
+_QUERY_PACE = timedelta(seconds=5)
+
+
+def check_order(order: Order, tools: Tools) -> bool:
+    """Really ask the gateway whether an order was paid, at most once in 5 seconds however many ask.
+
+    An attempt without a code is opened instead. Returns whether the gateway gave an answer now.
+    """
+    if order.closing or order.is_past_deadline:
+        start_closing(order, OrderStatus.EXPIRED, audit.SYSTEM)
+        return close_order(order.id, tools)
+    payment = live_attempt(order.id)
+    if payment is None:
+        return True
+    if not _may_call(payment.id):
+        return False
+    if payment.status == PaymentStatus.CREATED:
+        return open_payment(payment.id, tools)
+    try:
+        notice = tools.gateway(payment.gateway).query_payment(payment.out_trade_no)
+    except GatewayError:
+        return False
+    settle_payment(notice, VerifiedBy.QUERY, tools)
+    if notice.state is PaymentState.CLOSED:
+        # Closed by somebody else, in the merchant's console perhaps: our order ends too.
+        start_closing(order, OrderStatus.EXPIRED, audit.SYSTEM)
+        finish_closing(payment.out_trade_no)
+    return True
+
+
+def look_at_payment(payment_id: int, tools: Tools) -> bool:
+    """Ask about an attempt whose notification may be lost; return whether it needs no more looking at.
+
+    The end of its order is another job's: from the deadline on, or once it closes, this one is done.
+    """
+    payment = db.session.get(Payment, payment_id, populate_existing=True)
+    if payment is None or payment.status != PaymentStatus.OPEN:
+        return True
+    order = db.session.get_one(Order, payment.order_id, populate_existing=True)
+    if not order.is_open or order.closing or order.is_past_deadline:
+        return True
+    check_order(order, tools)
+    return db.session.scalar(sa.select(Payment.status).where(Payment.id == payment_id)) != PaymentStatus.OPEN
+
+
+@transactional
+def _may_call(payment_id: int) -> bool:
+    now = clock.now()
+    taken = db.session.execute(
+        sa.update(Payment)
+        .where(
+            Payment.id == payment_id,
+            sa.or_(Payment.queried_at.is_(None), Payment.queried_at <= now - _QUERY_PACE),
+        )
+        .values(queried_at=now)
+    )
+    return changed_one(taken)
+
+
+@transactional
+def start_closing(order: Order, how: OrderStatus, actor: str) -> bool:
+    """Mark a pending order as closing and put the work on record; return whether it was open."""
+    if not begin_closing(order.id, how):
+        return False
+    outbox.add("close_order", f"close_order:{order.id}", order.id)
+    audit.record(f"order.{how.value}_asked", f"order:{order.public_id}", actor)
+    return True
+
+
+def close_order(order_id: int, tools: Tools) -> bool:
+    """Bring a closing order to its end at the gateway and here; return whether it has one.
+
+    False means UNKNOWN: the order stays closing and the outbox asks again.
+    """
+    payment = live_attempt(order_id)
+    if payment is None:
+        return _close_without_attempt(order_id)
+    if not _may_call(payment.id):
+        return False
+    gateway = tools.gateway(payment.gateway)
+    try:
+        verdict = _end_at_gateway(gateway, payment, tools)
+    except GatewayUnknown as error:
+        log.warning("close not confirmed", extra={"out_trade_no": payment.out_trade_no, "why": error.reason})
+        return False
+    except GatewayRejected as error:
+        log.error(
+            "close refused", extra={"alert": True, "out_trade_no": payment.out_trade_no, "why": error.reason}
+        )
+        return False
+    faults.point("close.after_call")
+    if verdict in (None, Verdict.CASE):
+        finish_closing(payment.out_trade_no)
+    return True
+
+
+def _end_at_gateway(gateway: Gateway, payment: Payment, tools: Tools) -> Verdict | None:
+    """Query, then close; return the verdict on money found, None when closed without any.
+
+    Raises:
+        GatewayUnknown, GatewayRejected: not known to be closed.
+    """
+    for _ in range(2):
+        notice = gateway.query_payment(payment.out_trade_no)
+        if notice.state is PaymentState.PAID:
+            return settle_payment(notice, VerifiedBy.QUERY, tools)
+        if notice.state is PaymentState.CLOSED:
+            return None
+        try:
+            gateway.close_payment(payment.out_trade_no)
+        except NumberSpent:
+            # Paid or closed between the two calls: ask once more, its word decides.
+            continue
+        return None
+    raise GatewayUnknown("neither open nor closed nor paid")
+
+
+@transactional
+def finish_closing(out_trade_no: str) -> None:
+    """End an attempt that the gateway has verifiably closed, and its order with it.
+
+    Does nothing when the attempt was settled meanwhile.
+    """
+    row = lock_payment(out_trade_no)
+    if row is None or row.status not in LIVE:
+        return
+    end_attempt(row.id, PaymentStatus.CLOSED)
+    if row.order_status == OrderStatus.PENDING:
+        _end_order(row.order_id, row.order_public_id, OrderStatus(row.closing or OrderStatus.EXPIRED))
+
+
+def _end_order(order_id: int, public_id: str, target: OrderStatus) -> None:
+    move_order(order_id, target, closed_at=clock.now())
+    outbox.settle_effect(f"close_order:{order_id}")
+    audit.record(f"order.{target.value}", f"order:{public_id}", audit.SYSTEM)
+
+
+@transactional
+def _close_without_attempt(order_id: int) -> bool:
+    order = db.session.get(Order, order_id, populate_existing=True)
+    if order is not None and order.is_open:
+        _end_order(order.id, order.public_id, OrderStatus(order.closing or OrderStatus.EXPIRED))
+    return True

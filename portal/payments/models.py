@@ -1,0 +1,106 @@
+"""Tables of payments: Payment (one attempt at one gateway) and Notification (kept as it came)."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.kit.db import Base, LongText, RowId, UtcDateTime, identifier, one_of
+
+
+class PaymentStatus(StrEnum):
+    """Where an attempt stands."""
+
+    CREATED = "created"
+    """On record; what the gateway knows of it is not known yet."""
+    OPEN = "open"
+    """The gateway gave a `code_url`."""
+    PAID = "paid"
+    CLOSED = "closed"
+    """Verified as never to be paid."""
+    REJECTED = "rejected"
+    """The gateway refused to open it."""
+
+
+class VerifiedBy(StrEnum):
+    """What proved a payment."""
+
+    NOTIFY = "notify"
+    QUERY = "query"
+    BILL = "bill"
+
+
+class Verdict(StrEnum):
+    """What became of a notification."""
+
+    SETTLED = "settled"
+    DUPLICATE = "duplicate"
+    CASE = "case"
+    IGNORED = "ignored"
+
+
+class Payment(Base):
+    """One attempt. `open_key` (the order's id) keeps an order to one open attempt.
+
+    `request` is what was sent to the gateway, byte for byte on every repeat; `qr_svg` is drawn once from
+    `code_url`. `call_until` is the lease of whoever is ordering at the gateway, and
+    `queried_at` paces questions to it.
+    """
+
+    __tablename__ = "payments"
+    __table_args__ = (
+        one_of("status", PaymentStatus),
+        sa.CheckConstraint("amount_fen > 0", name="amount_positive"),
+        sa.CheckConstraint(
+            "verified_by IS NULL OR verified_by IN ('notify', 'query', 'bill')", name="verified_by"
+        ),
+        sa.CheckConstraint(
+            "(status = 'paid') = (transaction_id IS NOT NULL AND verified_by IS NOT NULL)",
+            name="paid_is_verified",
+        ),
+        sa.UniqueConstraint("gateway", "mchid", "transaction_id"),
+        sa.Index("ix_payments_order_id_id", "order_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    order_id: Mapped[int] = mapped_column(sa.ForeignKey("orders.id"))
+    gateway: Mapped[str] = mapped_column(identifier(16))
+    mode: Mapped[str] = mapped_column(sa.String(4))
+    mchid: Mapped[str] = mapped_column(identifier(32))
+    appid: Mapped[str] = mapped_column(identifier(32))
+    out_trade_no: Mapped[str] = mapped_column(identifier(32), unique=True)
+    amount_fen: Mapped[int] = mapped_column(sa.BigInteger)
+    currency: Mapped[str] = mapped_column(sa.String(3))
+    request: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    status: Mapped[str] = mapped_column(sa.String(16))
+    open_key: Mapped[int | None] = mapped_column(sa.BigInteger, unique=True)
+    code_url: Mapped[str | None] = mapped_column(identifier(512))
+    code_url_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    qr_svg: Mapped[str | None] = mapped_column(LongText)
+    failure_code: Mapped[str | None] = mapped_column(identifier(64))
+    transaction_id: Mapped[str | None] = mapped_column(identifier(64))
+    payer_hash: Mapped[str | None] = mapped_column(identifier(64))
+    verified_by: Mapped[str | None] = mapped_column(sa.String(8))
+    call_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    queried_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    paid_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Notification(Base):
+    """A verified message of a gateway, its body as it came (the resource in it stays encrypted)."""
+
+    __tablename__ = "notifications"
+    __table_args__ = (one_of("verdict", Verdict), sa.UniqueConstraint("gateway", "event_id"))
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    gateway: Mapped[str] = mapped_column(identifier(16))
+    event_id: Mapped[str] = mapped_column(identifier(64))
+    event_type: Mapped[str] = mapped_column(sa.String(32))
+    out_trade_no: Mapped[str | None] = mapped_column(identifier(64), index=True)
+    body: Mapped[str] = mapped_column(LongText)
+    verdict: Mapped[str] = mapped_column(sa.String(16))
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)

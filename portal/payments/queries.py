@@ -1,0 +1,174 @@
+"""Reads about purchases: an order together with its attempt, its license and what went wrong."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from portal.cases.models import Case, CaseKind, CaseStatus
+from portal.catalogue.models import Course
+from portal.kit import clock
+from portal.kit.db import db
+from portal.kit.errors import NotFound
+from portal.learners.models import Learner
+from portal.licenses.models import Entitlement, License
+from portal.orders.models import Order, OrderStatus
+from portal.outbox.models import Job
+from portal.payments.models import Payment
+
+Row = TypeVar("Row")
+_MONEY_CASES = (CaseKind.MISMATCH.value, CaseKind.DUPLICATE.value, CaseKind.LATE_UNWANTED.value)
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """An order and what belongs to it. `payment` is the open attempt, else the latest."""
+
+    order: Order
+    payment: Payment | None
+    license: License | None
+    was_code_shown: bool
+    has_refund_due: bool
+    """Money came that could not be applied and waits for a person or a refund."""
+    buyer_tag: str
+
+
+def purchase_of(learner: Learner, order_public_id: str) -> Purchase:
+    """Return the learner's purchase.
+
+    Raises:
+        NotFound: when there is none, or it is another's.
+    """
+    order = _fresh(
+        sa.select(Order).where(Order.public_id == order_public_id, Order.learner_id == learner.id)
+    ).first()
+    if order is None:
+        raise NotFound
+    payments = _fresh(sa.select(Payment).where(Payment.order_id == order.id).order_by(Payment.id)).all()
+    return Purchase(
+        order=order,
+        payment=payments[-1] if payments else None,
+        license=_license_of(order) if order.status == OrderStatus.COMPLETED else None,
+        was_code_shown=any(payment.code_url for payment in payments),
+        has_refund_due=_has_refund_due(order.id),
+        buyer_tag=learner.tag,
+    )
+
+
+def _fresh(query: sa.Select[Row]) -> sa.ScalarResult[Row]:
+    """Read rows as they are now, also where this request has read them before it asked the gateway."""
+    return db.session.scalars(query.execution_options(populate_existing=True))
+
+
+def _license_of(order: Order) -> License | None:
+    return db.session.scalar(
+        sa.select(License)
+        .join(Entitlement, Entitlement.id == License.active_key)
+        .where(Entitlement.order_id == order.id)
+    )
+
+
+def _has_refund_due(order_id: int) -> bool:
+    query = sa.select(Case.id).where(
+        Case.order_id == order_id, Case.kind.in_(_MONEY_CASES), Case.status == CaseStatus.OPEN.value
+    )
+    return db.session.scalar(query.limit(1)) is not None
+
+
+def poll_row(learner_id: int, order_public_id: str) -> Any:
+    """Return what tells a watching page whether anything changed: one indexed read of one row.
+
+    Raises:
+        NotFound: when there is no such order, or it is another's.
+    """
+    row = db.session.execute(
+        sa.select(Order.version, Order.status, Order.closing, Order.expires_at, Order.paid_at).where(
+            Order.public_id == order_public_id, Order.learner_id == learner_id
+        )
+    ).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+class StandingKind(StrEnum):
+    """What a visitor can do with a course: the one button of its page."""
+
+    BUY = "buy"
+    SIGN_IN = "sign_in"
+    CONTINUE_PAYMENT = "continue_payment"
+    PREPARING = "preparing"
+    OWNED = "owned"
+    FREE = "free"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A visitor and a course. `order_id` and `license_id` are public ids, where the kind has one."""
+
+    kind: StandingKind
+    order_id: str | None = None
+    license_id: str | None = None
+
+
+def standing_of(learner_id: int | None, course: Course) -> Standing:
+    """Return how a visitor (None: nobody signed in) stands to a course."""
+    return standings_of(learner_id, [course])[course.id]
+
+
+def standings_of(learner_id: int | None, courses: Sequence[Course]) -> dict[str, Standing]:
+    """Return how a visitor stands to each of `courses`, by their ids, in two statements however many."""
+    held: dict[str, Standing] = {}
+    if learner_id is not None:
+        held = {**_open_orders(learner_id), **_owned(learner_id)}
+    anybody = StandingKind.SIGN_IN if learner_id is None else StandingKind.BUY
+
+    def standing(course: Course) -> Standing:
+        if course.is_free:
+            return Standing(StandingKind.FREE)
+        if course.id in held:
+            return held[course.id]
+        return Standing(anybody if course.is_on_sale else StandingKind.WITHDRAWN)
+
+    return {course.id: standing(course) for course in courses}
+
+
+def _open_orders(learner_id: int) -> dict[str, Standing]:
+    rows = db.session.execute(
+        sa.select(Order.product_id, Order.public_id).where(
+            Order.learner_id == learner_id, Order.status == OrderStatus.PENDING.value
+        )
+    )
+    return {row.product_id: Standing(StandingKind.CONTINUE_PAYMENT, order_id=row.public_id) for row in rows}
+
+
+def _owned(learner_id: int) -> dict[str, Standing]:
+    rows = db.session.execute(
+        sa.select(Entitlement.course_id, License.id, Order.public_id)
+        .outerjoin(License, License.active_key == Entitlement.id)
+        .outerjoin(Order, Order.id == Entitlement.order_id)
+        .where(
+            Entitlement.learner_id == learner_id,
+            Entitlement.active_key.is_not(None),
+            Entitlement.expires_at > clock.now(),
+        )
+    )
+    return {
+        row.course_id: Standing(StandingKind.OWNED, license_id=row.id)
+        if row.id is not None
+        else Standing(StandingKind.PREPARING, order_id=row.public_id)
+        for row in rows
+    }
+
+
+def mail_job_of(license_id: str) -> Job | None:
+    """Return the latest mailing of a license: its status is the status of the mail."""
+    return db.session.scalar(
+        sa.select(Job)
+        .where(Job.kind == "mail_license", Job.subject_id == license_id)
+        .order_by(Job.id.desc())
+        .limit(1)
+    )

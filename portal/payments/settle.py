@@ -1,0 +1,263 @@
+"""Turn verified news of money into fact: the only way to PAID.
+
+Notification, query and bill all end here. One transaction holds the payment, the order, the ledger, the
+right to the course, its license, the work that follows and the audit row, or none of them. Locks are taken
+in one order everywhere: payment and order together, then the rest.
+"""
+
+import logging
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+
+from portal.audit import services as audit
+from portal.cases.models import CaseKind
+from portal.cases.services import open_case
+from portal.catalogue.models import Course
+from portal.gateways.base import PaymentNotice, PaymentState, VerifiedNotification
+from portal.kit import clock, faults
+from portal.kit.db import ChangedMeanwhile, changed_one, db, insert_row, transactional
+from portal.learners.models import Learner
+from portal.ledger.services import SALES, UNAPPLIED, post_payment
+from portal.licenses import services as licenses
+from portal.licenses.key_ring import NoSigningKey
+from portal.licenses.models import Entitlement
+from portal.orders.models import Order, OrderStatus
+from portal.orders.services import move_order
+from portal.outbox import services as outbox
+from portal.payments.models import Notification, Payment, PaymentStatus, Verdict, VerifiedBy
+from portal.tools import Tools
+
+log = logging.getLogger(__name__)
+
+_NATIVE = "NATIVE"
+
+
+def lock_payment(out_trade_no: str) -> Any:
+    """Lock an attempt and its order, in the running transaction, and return their columns as a row."""
+    return db.session.execute(
+        sa.select(
+            Payment.id,
+            Payment.order_id,
+            Payment.gateway,
+            Payment.mode,
+            Payment.mchid,
+            Payment.appid,
+            Payment.out_trade_no,
+            Payment.amount_fen,
+            Payment.currency,
+            Payment.status,
+            Payment.transaction_id,
+            Order.public_id.label("order_public_id"),
+            Order.status.label("order_status"),
+            Order.closing,
+            Order.learner_id,
+            Order.product_id,
+            Order.license_days,
+            Order.max_downloads,
+        )
+        .join(Order, Order.id == Payment.order_id)
+        .where(Payment.out_trade_no == out_trade_no)
+        .with_for_update()
+    ).first()
+
+
+@transactional
+def settle_notification(received: VerifiedNotification, tools: Tools) -> Verdict:
+    """Keep a genuine notification and apply what it says, once.
+
+    Returns what became of it; everything but a crash of ours is to be answered as success.
+    """
+    seen = db.session.scalar(
+        sa.select(Notification.id).where(
+            Notification.gateway == received.gateway, Notification.event_id == received.event_id
+        )
+    )
+    if seen is not None:
+        return Verdict.DUPLICATE
+    notice = received.notice
+    notification_id = insert_row(
+        sa.insert(Notification).values(
+            gateway=received.gateway,
+            event_id=received.event_id,
+            event_type=received.event_type,
+            out_trade_no=notice.out_trade_no if notice else None,
+            body=received.body[:65_536],
+            verdict=Verdict.SETTLED.value,
+            received_at=clock.now(),
+        )
+    )
+    if notice is None:
+        evidence = {
+            "event_id": received.event_id,
+            "event_type": received.event_type,
+            "problem": received.problem,
+        }
+        open_case(CaseKind.UNREADABLE, received.event_id, evidence)
+        verdict = Verdict.CASE
+    else:
+        verdict = settle_payment(notice, VerifiedBy.NOTIFY, tools)
+    if verdict is not Verdict.SETTLED:
+        kept = sa.update(Notification).where(Notification.id == notification_id)
+        db.session.execute(kept.values(verdict=verdict.value))
+    faults.point("notify.before_commit")
+    return verdict
+
+
+@transactional
+def settle_payment(notice: PaymentNotice, verified_by: VerifiedBy, tools: Tools) -> Verdict:
+    """Apply verified news of a payment, whoever brought it.
+
+    Returns SETTLED when money became a purchase now, DUPLICATE when it had before, CASE when a person has
+    to look (nothing is dropped), IGNORED when the news is not of money.
+    """
+    if notice.state is not PaymentState.PAID:
+        return Verdict.IGNORED
+    row = lock_payment(notice.out_trade_no)
+    problem = _problem(notice, row, tools)
+    if problem is not None:
+        kind, text = problem
+        log.error(
+            "payment not applied", extra={"alert": True, "out_trade_no": notice.out_trade_no, "why": text}
+        )
+        _open_case(kind, notice, row, text)
+        return Verdict.CASE
+    if row.transaction_id is not None:
+        return Verdict.DUPLICATE
+    _mark_paid(row, notice, verified_by)
+    verdict = _fulfil(row, notice, tools)
+    account = SALES if verdict is Verdict.SETTLED else UNAPPLIED
+    post_payment(row.id, row.gateway, account, row.order_id, row.amount_fen, row.currency)
+    audit.record(
+        "payment.settled",
+        f"order:{row.order_public_id}",
+        audit.SYSTEM,
+        out_trade_no=row.out_trade_no,
+        transaction_id=notice.transaction_id,
+        amount_fen=row.amount_fen,
+        verified_by=verified_by.value,
+        verdict=verdict.value,
+    )
+    return verdict
+
+
+def _problem(notice: PaymentNotice, row: Any, tools: Tools) -> tuple[CaseKind, str] | None:
+    """Say why a genuine notice must not be applied (I8), or None."""
+    gateway = tools.gateway(notice.gateway)
+    if notice.mchid != gateway.mchid or notice.appid != gateway.appid:
+        return CaseKind.FOREIGN, "another merchant or app"
+    if row is None or row.gateway != notice.gateway:
+        return CaseKind.UNKNOWN_ORDER, "no such order number"
+    if row.mode != tools.settings.PORTAL_MODE or (row.mchid, row.appid) != (notice.mchid, notice.appid):
+        return CaseKind.FOREIGN, "another mode, merchant or app than the attempt's"
+    # `amount.total`, never what the payer paid: that is smaller when WeChat's coupons pay a part.
+    if (notice.amount_fen, notice.currency) != (row.amount_fen, row.currency):
+        return CaseKind.MISMATCH, "amount or currency"
+    if notice.trade_type != _NATIVE:
+        return CaseKind.MISMATCH, "trade type"
+    if row.transaction_id is not None and row.transaction_id != notice.transaction_id:
+        return CaseKind.DUPLICATE, "the attempt was paid by another transaction"
+    return None
+
+
+def _open_case(kind: CaseKind, notice: PaymentNotice, row: Any, text: str) -> None:
+    evidence = asdict(notice)
+    evidence["paid_at"] = clock.iso(notice.paid_at) if notice.paid_at else None
+    del evidence["payer_hash"]
+    open_case(
+        kind,
+        f"{notice.gateway}:{notice.mchid}:{notice.out_trade_no}:{notice.transaction_id}",
+        {**evidence, "why": text, "expected_fen": row.amount_fen if row else None},
+        order_id=row.order_id if row else None,
+        payment_id=row.id if row else None,
+        amount_fen=notice.amount_fen,
+        currency=(notice.currency or "")[:3],
+    )
+
+
+def _mark_paid(row: Any, notice: PaymentNotice, verified_by: VerifiedBy) -> None:
+    moved = db.session.execute(
+        sa.update(Payment)
+        .where(
+            Payment.id == row.id, Payment.status != PaymentStatus.PAID.value, Payment.transaction_id.is_(None)
+        )
+        .values(
+            status=PaymentStatus.PAID.value,
+            open_key=None,
+            transaction_id=notice.transaction_id,
+            payer_hash=notice.payer_hash,
+            verified_by=verified_by.value,
+            paid_at=notice.paid_at or clock.now(),
+        )
+    )
+    if not changed_one(moved):
+        raise ChangedMeanwhile(row.out_trade_no)
+
+
+def _fulfil(row: Any, notice: PaymentNotice, tools: Tools) -> Verdict:
+    """Give the learner what was paid for, or open a case when it buys nothing more."""
+    if row.order_status in (OrderStatus.PAID, OrderStatus.COMPLETED):
+        _open_case(CaseKind.DUPLICATE, notice, row, "the order was paid by another attempt; refund proposed")
+        return Verdict.CASE
+    if licenses.is_owned(row.learner_id, row.product_id):
+        _open_case(
+            CaseKind.LATE_UNWANTED, notice, row, "the learner owns the course already; refund proposed"
+        )
+        return Verdict.CASE
+    grant = _grant(row)
+    entitlement_id = licenses.grant_entitlement(grant)
+    now = clock.now()
+    try:
+        license_id = licenses.sign_license(entitlement_id, grant, tools.key_ring)
+    except NoSigningKey as error:
+        log.error("no signing key", extra={"alert": True, "why": str(error)})
+        move_order(row.order_id, OrderStatus.PAID, paid_at=now)
+        outbox.add("issue_license", f"issue_license:{entitlement_id}", entitlement_id)
+        return Verdict.SETTLED
+    move_order(row.order_id, OrderStatus.COMPLETED, paid_at=now, completed_at=now)
+    outbox.add("mail_license", f"mail_license:{license_id}", license_id)
+    return Verdict.SETTLED
+
+
+def _grant(row: Any) -> licenses.Grant:
+    # The table of courses alone: the mapped class would read the product too.
+    courses = Course.__table__.c
+    gitee = sa.select(courses.gitee).where(courses.id == row.product_id)
+    facts = db.session.execute(
+        sa.select(Learner.public_id, gitee.scalar_subquery().label("gitee")).where(
+            Learner.id == row.learner_id
+        )
+    ).one()
+    return licenses.Grant(
+        learner_id=row.learner_id,
+        subject=facts.public_id,
+        course_id=row.product_id,
+        order_id=row.order_id,
+        payment_id=row.id,
+        license_days=row.license_days,
+        max_downloads=row.max_downloads,
+        gitee=facts.gitee,
+    )
+
+
+@transactional
+def issue_late_license(entitlement_id: int, tools: Tools) -> bool:
+    """Sign the license of a paid order whose key was missing; return whether it is (now) there.
+
+    Raises:
+        NoSigningKey: when the key is still missing.
+    """
+    out_trade_no = db.session.scalar(
+        sa.select(Payment.out_trade_no)
+        .join(Entitlement, Entitlement.payment_id == Payment.id)
+        .where(Entitlement.id == entitlement_id)
+    )
+    row = lock_payment(out_trade_no) if out_trade_no else None
+    if row is None or row.order_status != OrderStatus.PAID:
+        return True
+    license_id = licenses.sign_license(entitlement_id, _grant(row), tools.key_ring)
+    move_order(row.order_id, OrderStatus.COMPLETED, completed_at=clock.now())
+    outbox.add("mail_license", f"mail_license:{license_id}", license_id)
+    audit.record("license.issued", f"order:{row.order_public_id}", audit.SYSTEM, license_id=license_id)
+    return True

@@ -1,0 +1,68 @@
+"""Begin a checkout: the order and its first attempt on record, then the gateway.
+
+The attempt and the request it will send are committed before the gateway hears of them, together with the
+outbox row that asks again if this process dies.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from portal.audit import services as audit
+from portal.catalogue.models import Course
+from portal.kit import faults
+from portal.kit.db import transactional
+from portal.learners.models import Learner
+from portal.licenses.queries import held_license
+from portal.licenses.services import AlreadyOwned
+from portal.orders.services import open_order, place_order
+from portal.payments.attempts import add_attempt
+from portal.payments.open import open_payment
+from portal.tools import Tools
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The order to send the learner to, and whether it is new."""
+
+    order_public_id: str
+    payment_id: int | None
+
+
+def begin_checkout(learner: Learner, course: Course, seen_fen: int | None, tools: Tools) -> Begun:
+    """Return the learner's open order for `course`, placing it and asking the gateway when there is none.
+
+    A gateway that does not answer is no failure: the order stands and the code follows.
+
+    Args:
+        seen_fen: the price on the page the learner pressed *buy* on, or None.
+
+    Raises:
+        AlreadyOwned, NotForSale, PriceChanged, TooMany: nothing was recorded.
+    """
+    begun = _record(learner, course, seen_fen, tools)
+    if begun.payment_id is not None:
+        faults.point("order.after_commit")
+        open_payment(begun.payment_id, tools)
+    return begun
+
+
+@transactional
+def _record(learner: Learner, course: Course, seen_fen: int | None, tools: Tools) -> Begun:
+    is_owned, license_id = held_license(learner.id, course.id)
+    if is_owned:
+        raise AlreadyOwned(license_id=license_id)
+    standing = open_order(learner.id, course.id)
+    if standing is not None:
+        return Begun(standing.public_id, None)
+    settings = tools.settings
+    lifetime = timedelta(seconds=settings.ORDER_TTL_SECONDS)
+    order = place_order(learner.id, course, seen_fen, settings.PORTAL_MODE.value, lifetime)
+    payment_id = add_attempt(order, learner.tag, tools)
+    audit.record(
+        "order.placed",
+        f"order:{order.public_id}",
+        f"learner:{learner.public_id}",
+        amount_fen=order.amount_fen,
+    )
+    faults.point("order.before_commit")
+    return Begun(order.public_id, payment_id)

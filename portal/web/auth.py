@@ -1,0 +1,192 @@
+"""Who is asking: the learner signed in at this browser, the cookie, and where to go after signing in."""
+
+from contextlib import suppress
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+
+import flask_login
+from flask import Flask, current_app, g, redirect, request, session, url_for
+from flask_login import LoginManager, UserMixin, current_user, login_required, login_user
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect, RoutingException
+
+from portal.config import Settings
+from portal.kit.errors import NotFound, PortalError
+from portal.learners import sessions
+from portal.learners.models import STAFF, Learner, LoginSession
+
+__all__ = [
+    "STAFF",
+    "Unauthenticated",
+    "current_learner",
+    "current_session",
+    "init_auth",
+    "login_required",
+    "required_learner",
+    "safe_next",
+    "sign_in",
+    "sign_out",
+]
+
+DEFAULT_PAGE = "/account"
+_LONGEST_NEXT = 1024
+
+
+class Unauthenticated(PortalError):
+    """Nobody is signed in, and a script asks: a page would be sent to the sign-in instead."""
+
+    status = 401
+    code = "unauthenticated"
+
+
+class SignedIn(UserMixin):
+    """The learner of this request and the session they are in: Flask-Login's `current_user`."""
+
+    def __init__(self, learner: Learner, login_session: LoginSession, secret: str) -> None:
+        self.learner = learner
+        self.session = login_session
+        self._secret = secret
+
+    def get_id(self) -> str:
+        """Return what the cookie holds: the session's secret, never the learner's id."""
+        return self._secret
+
+    def __getattr__(self, name: str) -> Any:
+        # So that templates and doors may read `current_user.email` as they would the learner's.
+        if name.startswith("_") or name == "learner":
+            raise AttributeError(name)
+        return getattr(self.learner, name)
+
+
+def _load(secret: str) -> SignedIn | None:
+    if g.get("asked_in_vain"):
+        return None
+    try:
+        found = sessions.session_of(secret)
+    except SQLAlchemyError:
+        # The error page asks again who is there, and must show without the database.
+        g.asked_in_vain = True
+        raise
+    return SignedIn(*found, secret) if found else None
+
+
+def current_learner() -> Learner | None:
+    """Return the learner who is signed in, or None. One statement per request."""
+    return current_user.learner if current_user.is_authenticated else None
+
+
+def required_learner() -> Learner:
+    """Return the learner who is signed in, for a view behind `login_required`.
+
+    Raises:
+        Unauthenticated: when there is none.
+    """
+    learner = current_learner()
+    if learner is None:
+        raise Unauthenticated
+    return learner
+
+
+def current_session() -> LoginSession | None:
+    """Return the session of the learner who is signed in, or None."""
+    return current_user.session if current_user.is_authenticated else None
+
+
+def sign_in(learner: Learner) -> None:
+    """Begin a new session for the learner in this browser; nothing of the one before is left in the cookie.
+
+    So a session fixed beforehand by somebody else is worth nothing, and the CSRF token is new.
+    """
+    _end_current()
+    session.clear()
+    session.permanent = True
+    secret = sessions.start_session(learner, request.user_agent.string, request.remote_addr or "")
+    login_user(_load(secret))
+
+
+def sign_out() -> None:
+    """End the session of this browser, here and in the database."""
+    _end_current()
+    flask_login.logout_user()
+    session.clear()
+
+
+def _end_current() -> None:
+    learner, ending = current_learner(), current_session()
+    if learner is not None and ending is not None:
+        with suppress(NotFound):  # ended meanwhile from another browser
+            sessions.end_session(learner, ending.public_id)
+
+
+def safe_next(text: str | None) -> str:
+    """Return where to go after signing in: `text` if it is a page of ours, else the account.
+
+    The path is not judged by its looks: it must be one that our own router knows, and what is returned is
+    the address that the router itself makes of it.
+    """
+    return _own_page(text) or DEFAULT_PAGE
+
+
+def _own_page(text: str | None) -> str | None:
+    if not text or len(text) > _LONGEST_NEXT or not text.startswith("/") or text.startswith("//"):
+        return None
+    if "\\" in text or not text.isprintable():
+        return None
+    try:
+        parts = urlsplit(text)
+        router = current_app.create_url_adapter(request)
+        assert router is not None
+        endpoint, values = router.match(unquote(parts.path), method="GET")
+    except (ValueError, HTTPException, RequestRedirect, RoutingException):
+        return None
+    if parts.netloc or endpoint == "static":
+        return None
+    page = url_for(endpoint, **values)
+    query = urlencode(parse_qsl(parts.query, max_num_fields=20))
+    return f"{page}?{query}" if query else page
+
+
+def _page_before_signing_in() -> str:
+    """Return the page that the refused request was about; for a form, the page the form belongs to.
+
+    `POST /courses/cpp/buy` belongs to `/courses/cpp`: the nearest address above that is a page.
+    """
+    if request.method in {"GET", "HEAD"}:
+        return safe_next(request.full_path.rstrip("?"))
+    path = request.path
+    while "/" in path.strip("/"):
+        path = path.rpartition("/")[0]
+        if page := _own_page(path):
+            return page
+    return DEFAULT_PAGE
+
+
+def _ask_to_sign_in() -> Any:
+    wants_data = request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
+    if wants_data or request.headers.get("Sec-Fetch-Dest") == "empty":
+        raise Unauthenticated
+    return redirect(url_for("sign_in.login", next=_page_before_signing_in()), 303)
+
+
+def init_auth(app: Flask, settings: Settings) -> None:
+    """Give the app its one cookie and its way to know who is asking.
+
+    Flask signs the cookie; what counts in it is a secret whose hash is in the database, so that a session
+    can be listed and ended from elsewhere.
+    """
+    app.config.update(
+        SESSION_COOKIE_NAME="__Host-sid" if settings.is_https else "sid",
+        SESSION_COOKIE_SECURE=settings.is_https,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_PATH="/",
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=sessions.LEARNER_LIFETIME,
+    )
+    manager = LoginManager()
+    # The address and browser of a phone change; its session's secret is the proof.
+    manager.session_protection = None
+    manager.user_loader(_load)
+    manager.unauthorized_handler(_ask_to_sign_in)
+    manager.init_app(app)

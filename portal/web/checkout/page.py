@@ -1,0 +1,117 @@
+"""What the checkout page shows: one of a fixed set of states, worked out from the rows."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from portal.kit import clock
+from portal.licenses.models import License
+from portal.orders.models import Order, OrderStatus
+from portal.payments.models import Payment, PaymentStatus
+from portal.payments.queries import Purchase
+
+_DELIVERY_IS_LATE_AFTER = 60
+
+
+class CheckoutState(StrEnum):
+    """Everything a learner can meet on the page (one vocabulary for page, poll and mail)."""
+
+    PREPARING = "preparing"
+    GATEWAY_DOWN = "gateway_down"
+    AWAITING_PAYMENT = "awaiting_payment"
+    CONFIRMING = "confirming"
+    """The time is over or the learner cancels, and WeChat has not yet said whether money came."""
+    DELIVERING = "delivering"
+    DELIVERY_DELAYED = "delivery_delayed"
+    DELIVERED = "delivered"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    REFUND_DUE = "refund_due"
+    """Money came that did not buy this order (too late, or not the right amount): it goes back."""
+
+
+FINAL = frozenset(
+    {
+        CheckoutState.DELIVERED,
+        CheckoutState.EXPIRED,
+        CheckoutState.CANCELLED,
+        CheckoutState.FAILED,
+        CheckoutState.REFUND_DUE,
+    }
+)
+
+
+@dataclass(frozen=True)
+class CheckoutPage:
+    """What the templates of the checkout draw. Times in seconds."""
+
+    purchase: Purchase
+
+    @property
+    def order(self) -> Order:
+        """The order."""
+        return self.purchase.order
+
+    @property
+    def payment(self) -> Payment | None:
+        """The attempt that matters now: the open one, else the latest."""
+        return self.purchase.payment
+
+    @property
+    def license(self) -> License | None:
+        """The license, once made."""
+        return self.purchase.license
+
+    @property
+    def state(self) -> CheckoutState:
+        """Which page this is."""
+        order = self.order
+        if self.purchase.has_refund_due and not order.is_paid:
+            return CheckoutState.REFUND_DUE
+        if order.status == OrderStatus.COMPLETED:
+            return CheckoutState.DELIVERED
+        if order.status == OrderStatus.PAID:
+            return CheckoutState.DELIVERY_DELAYED if self._is_delivery_late else CheckoutState.DELIVERING
+        if order.status != OrderStatus.PENDING:
+            return CheckoutState(order.status)
+        if order.closing or order.is_past_deadline:
+            return CheckoutState.CONFIRMING
+        return self._state_of_attempt()
+
+    def _state_of_attempt(self) -> CheckoutState:
+        payment = self.payment
+        if payment is not None and payment.status == PaymentStatus.OPEN:
+            return CheckoutState.AWAITING_PAYMENT
+        if payment is not None and payment.failure_code:
+            return CheckoutState.GATEWAY_DOWN
+        return CheckoutState.PREPARING
+
+    @property
+    def _is_delivery_late(self) -> bool:
+        paid_at = self.order.paid_at
+        return paid_at is not None and (clock.now() - paid_at).total_seconds() > _DELIVERY_IS_LATE_AFTER
+
+    @property
+    def was_paid_twice(self) -> bool:
+        """Tell whether money came that this paid order did not need: it goes back."""
+        return self.purchase.has_refund_due and self.order.is_paid
+
+    @property
+    def is_final(self) -> bool:
+        """Tell whether the page will not change any more by itself."""
+        return self.state in FINAL
+
+    @property
+    def was_code_shown(self) -> bool:
+        """Tell whether anybody can have paid: the words "not charged" are careful about it."""
+        return self.purchase.was_code_shown
+
+    @property
+    def seconds_left(self) -> int:
+        """Seconds in which the code can still be paid."""
+        return int(self.order.time_left.total_seconds())
+
+    @property
+    def buyer_tag(self) -> str:
+        """A short mark of the buyer, shown here and in WeChat, so that a swapped code is noticed."""
+        return self.purchase.buyer_tag

@@ -1,0 +1,209 @@
+"""Buy a course, and the one page that shows an order from its QR code to its license."""
+
+import json
+import re
+from urllib.parse import quote
+
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from flask_login import login_required
+
+from portal.catalogue.queries import course_of
+from portal.kit import clock
+from portal.kit.errors import Invalid, NotFound
+from portal.learners.models import Learner
+from portal.licenses.services import AlreadyOwned
+from portal.orders.models import OrderStatus
+from portal.orders.services import NotForSale, PriceChanged
+from portal.payments.close import check_order, close_order, start_closing
+from portal.payments.queries import Purchase, poll_row, purchase_of
+from portal.payments.start import begin_checkout
+from portal.web.auth import current_learner
+from portal.web.checkout.page import CheckoutPage, CheckoutState
+from portal.web.limits import limiter
+from portal.web.tools import tools
+
+bp = Blueprint("checkout", __name__)
+
+_MOST_REFRESHES = 12
+_PRICE = re.compile(r"\d{1,9}", re.ASCII)
+_ORDER_ID = re.compile(r"[0-9a-z]{20}", re.ASCII)
+_SLOW_STATES = frozenset({CheckoutState.GATEWAY_DOWN, CheckoutState.DELIVERY_DELAYED})
+
+
+def _learner() -> Learner:
+    learner = current_learner()
+    assert learner is not None
+    return learner
+
+
+def _account() -> str:
+    return f"account:{_learner().id}"
+
+
+def _purchase(order_id: str) -> Purchase:
+    if not _ORDER_ID.fullmatch(order_id):
+        raise NotFound
+    return purchase_of(_learner(), order_id)
+
+
+@bp.post("/courses/<course_id>/buy")
+@login_required
+@limiter.limit("10/minute;60/hour", key_func=_account)
+def buy(course_id: str) -> ResponseReturnValue:
+    """Place the order, or return to the one that is open; an owned course leads to its license."""
+    course = course_of(course_id)
+    try:
+        begun = begin_checkout(_learner(), course, _seen_price(), tools())
+    except AlreadyOwned as error:
+        if error.facts["license_id"] is None:
+            return redirect(url_for("storefront.course", course_id=course.id), 303)
+        return redirect(url_for("account.license", license_id=error.facts["license_id"]), 303)
+    except PriceChanged:
+        flash(
+            _("The price has changed since you opened the page. Please look again before you pay."), "warning"
+        )
+        return redirect(url_for("storefront.course", course_id=course.id), 303)
+    except NotForSale:
+        flash(_("This course cannot be bought at the moment."), "warning")
+        return redirect(url_for("storefront.course", course_id=course.id), 303)
+    return redirect(url_for("checkout.show", order_id=begun.order_public_id), 303)
+
+
+def _seen_price() -> int | None:
+    """Return the price the learner saw, from the form; the order's price is never taken from it."""
+    text = request.form.get("price_fen")
+    if text is None:
+        return None
+    if not _PRICE.fullmatch(text):
+        raise Invalid("price_fen")
+    return int(text)
+
+
+@bp.get("/checkout/<order_id>")
+@login_required
+def show(order_id: str) -> ResponseReturnValue:
+    """The page of an order, in whatever state it is."""
+    checkout = CheckoutPage(_purchase(order_id))
+    return render_template("checkout/show.html", **_facts(checkout), refresh_count=_refresh_count())
+
+
+def _facts(checkout: CheckoutPage) -> dict[str, object]:
+    order_id = checkout.order.public_id
+    settings = tools().settings
+    return {
+        "checkout": checkout,
+        "poll_url": url_for("checkout.status", order_id=order_id),
+        "check_url": url_for("checkout.check", order_id=order_id),
+        "cancel_url": url_for("checkout.cancel", order_id=order_id),
+        "phone_url": _sandbox_phone(checkout),
+        "device": _device(),
+        "next_ms": _next_ms(checkout),
+        "support_email": settings.SUPPORT_EMAIL,
+    }
+
+
+def _sandbox_phone(checkout: CheckoutPage) -> str | None:
+    """Return the pretend phone for this code; only where money is not real."""
+    settings, payment = tools().settings, checkout.payment
+    if settings.is_live or payment is None or not payment.code_url:
+        return None
+    return f"{settings.WECHATPAY_BASE_URL}/phone/scan?code_url={quote(payment.code_url, safe='')}"
+
+
+def _refresh_count() -> int:
+    text = request.args.get("r", "0")
+    return min(int(text), _MOST_REFRESHES) if text.isascii() and text.isdigit() and len(text) < 4 else 0
+
+
+def _device() -> str:
+    """Guess where the page is read: a code on the phone's own screen cannot be scanned with it."""
+    browser = request.user_agent.string
+    if "MicroMessenger" in browser:
+        return "wechat"
+    return "phone" if re.search(r"Mobi|Android|iPhone", browser) else "desktop"
+
+
+def _next_ms(checkout: CheckoutPage) -> int:
+    """Pace the page: 2 s for a minute, 5 s to five minutes, then 15 s (UX B1)."""
+    if checkout.state in _SLOW_STATES:
+        return 15_000
+    age = (clock.now() - checkout.order.created_at).total_seconds()
+    if checkout.state is not CheckoutState.AWAITING_PAYMENT:
+        return 2_000
+    return 2_000 if age < 60 else 5_000 if age < 300 else 15_000
+
+
+@bp.get("/checkout/<order_id>/status")
+@login_required
+@limiter.limit("300/minute", key_func=_account)
+def status(order_id: str) -> ResponseReturnValue:
+    """What the page polls: unchanged (304), or the partial it was drawn with and whether to stop."""
+    if not _ORDER_ID.fullmatch(order_id):
+        raise NotFound
+    row = poll_row(_learner().id, order_id)
+    is_over = row.status == OrderStatus.PENDING and clock.now() >= row.expires_at
+    is_late = row.status == OrderStatus.PAID and (clock.now() - row.paid_at).total_seconds() > 60
+    etag = f"{row.version}-{row.status}-{int(is_over)}{int(is_late)}-{get_locale()}-{_device()}"
+    if etag in request.if_none_match:
+        return _polled(Response(status=304), etag)
+    checkout = CheckoutPage(_purchase(order_id))
+    body = {
+        "state": checkout.state,
+        "html": render_template("checkout/_status.html", **_facts(checkout)),
+        "stop": checkout.is_final,
+        "next_ms": _next_ms(checkout),
+    }
+    return _polled(Response(json.dumps(body, ensure_ascii=False), mimetype="application/json"), etag)
+
+
+def _polled(response: Response, etag: str) -> Response:
+    response.set_etag(etag)
+    # Kept by the page itself and asked about at every poll; no cache on the way may keep it.
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+@bp.post("/checkout/<order_id>/check")
+@login_required
+@limiter.limit("60/minute", key_func=_account)
+def check(order_id: str) -> ResponseReturnValue:
+    """*I have paid*: really ask WeChat, at most once in 5 seconds for an order."""
+    purchase = _purchase(order_id)
+    if purchase.order.is_open:
+        check_order(purchase.order, tools())
+        purchase = _purchase(order_id)
+        if purchase.order.is_open and purchase.was_code_shown:
+            flash(
+                _(
+                    "WeChat Pay has not confirmed a payment yet. If you have paid, wait a moment; do not pay again."
+                )
+            )
+    return redirect(url_for("checkout.show", order_id=order_id), 303)
+
+
+@bp.post("/checkout/<order_id>/cancel")
+@login_required
+@limiter.limit("60/minute", key_func=_account)
+def cancel(order_id: str) -> ResponseReturnValue:
+    """Close the order at WeChat, then here; if the money was faster, it is paid."""
+    purchase = _purchase(order_id)
+    if start_closing(purchase.order, OrderStatus.CANCELLED, f"learner:{_learner().public_id}"):
+        close_order(purchase.order.id, tools())
+    return redirect(url_for("checkout.show", order_id=order_id), 303)
+
+
+@bp.get("/checkout/<order_id>/qr.svg")
+@login_required
+def qr(order_id: str) -> ResponseReturnValue:
+    """The code to scan, for its owner only, while it can be paid."""
+    checkout = CheckoutPage(_purchase(order_id))
+    payment = checkout.payment
+    if checkout.state is not CheckoutState.AWAITING_PAYMENT or payment is None or payment.qr_svg is None:
+        raise NotFound
+    response = make_response(payment.qr_svg)
+    response.mimetype = "image/svg+xml"
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,83 @@
+"""Forms that change something are ours: a token of the browser's session, and a request from our origin."""
+
+from urllib.parse import urlsplit
+
+from flask import Flask, current_app, request
+from flask_wtf import CSRFProtect
+
+from portal.config import Settings
+from portal.kit.errors import PortalError
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class CsrfFailed(PortalError):
+    """A form that does not come from a page of ours."""
+
+    status = 403
+    code = "csrf_failed"
+
+
+class FormExpired(CsrfFailed):
+    """No token, or that of another session: the page is old, or was signed out meanwhile."""
+
+
+class ForeignForm(CsrfFailed):
+    """The browser says that another site sent it."""
+
+
+class _Csrf(CSRFProtect):
+    """Flask-WTF's tokens, and where the browser says the request comes from."""
+
+    def protect(self, apply_exemptions: bool = False) -> None:
+        if apply_exemptions and (not request.endpoint or self._is_exempt()):
+            return
+        if request.method in current_app.config["WTF_CSRF_METHODS"]:
+            _check_origin()
+        super().protect()
+
+    def _error_response(self, reason: str) -> None:
+        raise FormExpired(reason)
+
+
+csrf = _Csrf()
+"""`csrf.exempt(blueprint)` is for doors whose callers prove themselves otherwise (signatures, tokens)."""
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+
+
+def _check_origin() -> None:
+    """Raise `ForeignForm` when the browser names another site; a client that names none has the token to show."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+        raise ForeignForm("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return
+    try:
+        # The address bar may say `localhost` where the settings say 127.0.0.1; no other site can choose our Host.
+        is_ours = _origin(origin) in (_origin(current_app.config["PORTAL_ORIGIN"]), _origin(request.host_url))
+    except ValueError:
+        is_ours = False
+    if not is_ours:
+        raise ForeignForm("Origin")
+
+
+def init_csrf(app: Flask, settings: Settings) -> None:
+    """Check every unsafe request of every door that is not exempt.
+
+    A token lives as long as its session. It is signed with the newest key, and older ones still read it.
+    """
+    app.config.update(
+        PORTAL_ORIGIN=settings.PORTAL_BASE_URL,
+        WTF_CSRF_TIME_LIMIT=None,
+        # The referring page is not sent by every browser; `_check_origin` looks at what is.
+        WTF_CSRF_SSL_STRICT=False,
+        WTF_CSRF_SECRET_KEY=[
+            *reversed(settings.secret_key_fallbacks),
+            settings.SECRET_KEY.get_secret_value(),
+        ],
+    )
+    csrf.init_app(app)

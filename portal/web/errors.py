@@ -1,0 +1,75 @@
+"""Errors as the one who asked can read them: a page for people, JSON for scripts and gateways."""
+
+import logging
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask, Response, g, make_response, render_template, request
+from flask_login import AnonymousUserMixin
+from werkzeug.exceptions import HTTPException
+
+from portal.kit.db import db
+from portal.kit.errors import PortalError, TooMany, Unavailable
+
+log = logging.getLogger(__name__)
+_PAGES = frozenset({400, 403, 404, 413, 429, 500, 503})
+_RETRY_SECONDS = 5
+
+
+def _wants_json() -> bool:
+    if request.blueprint in {"notify", "health"} or request.endpoint == "checkout.status":
+        return True
+    best = request.accept_mimetypes.best_match(["text/html", "application/json"])
+    return best == "application/json" and "text/html" not in request.headers.get("Accept", "")
+
+
+def answer(status: int, code: str, retry_after: int | None = None, **facts: Any) -> Response:
+    """Return the error as a page or as JSON."""
+    request_id = g.get("request_id", "")
+    if _wants_json():
+        response = make_response({"code": code, "status": status, "request_id": request_id}, status)
+    else:
+        page = f"errors/{status}.html" if status in _PAGES else "errors/error.html"
+        text = render_template(
+            page, status=status, code=code, request_id=request_id, retry_after=retry_after, **facts
+        )
+        response = make_response(text, status)
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def init_errors(app: Flask) -> None:
+    """Turn what is raised into answers."""
+
+    @app.errorhandler(PortalError)
+    def expected(error: PortalError) -> Response:
+        retry_after = error.retry_after if isinstance(error, TooMany) else None
+        if isinstance(error, Unavailable):
+            retry_after = _RETRY_SECONDS
+        return answer(error.status, error.code, retry_after, detail=error.detail)
+
+    @app.errorhandler(HTTPException)
+    def http(error: HTTPException) -> Response:
+        if error.code is None or error.code < 400:
+            return error.get_response()  # type: ignore[return-value]
+        response = answer(error.code, (error.name or "error").lower().replace(" ", "_"))
+        for name, value in error.get_headers():
+            if name in {"Allow", "Retry-After"}:
+                response.headers[name] = value
+        return response
+
+    @app.errorhandler(sa.exc.DBAPIError)
+    @app.errorhandler(sa.exc.TimeoutError)
+    def database(error: Exception) -> Response:
+        db.session.rollback()
+        # The page must not ask the database who is reading it.
+        g._login_user = AnonymousUserMixin()
+        log.error("database away", extra={"alert": True, "why": type(error).__name__}, exc_info=error)
+        return answer(503, "unavailable", _RETRY_SECONDS)
+
+    @app.errorhandler(Exception)
+    def unexpected(error: Exception) -> Response:
+        log.error("unexpected error", extra={"alert": True}, exc_info=error)
+        return answer(500, "internal")

@@ -1,0 +1,128 @@
+"""The Celery app, made from `create_app`, and its timetable.
+
+Beat only ticks: what there is to do stands in the database, so a lost or doubled tick changes nothing, and
+the web never talks to the broker. Without a broker of one's own, messages go through files in `var/`.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from celery import Celery, signals
+from flask import Flask
+
+from portal import jobs
+from portal.app import create_app
+from portal.audit import services as audit
+from portal.config import ROOT, Settings
+from portal.gateways.base import GatewayError
+from portal.kit import file_broker
+from portal.tools import Tools
+
+_TICK_SECONDS = 1.0
+
+
+def _broker(settings: Settings) -> dict[str, Any]:
+    if settings.CELERY_BROKER_URL:
+        return {"broker_url": settings.CELERY_BROKER_URL}
+    folder = settings.VAR_DIR if settings.VAR_DIR.is_absolute() else ROOT / settings.VAR_DIR
+    queue, control = folder / "queue", folder / "queue-control"
+    for path in (queue, control):
+        path.mkdir(parents=True, exist_ok=True)
+    return {
+        "broker_url": f"{file_broker.SCHEME}://",
+        "broker_transport_options": {
+            "data_folder_in": str(queue),
+            "data_folder_out": str(queue),
+            "control_folder": str(control),
+            "polling_interval": 0.2,
+        },
+    }
+
+
+def make_celery(flask_app: Flask) -> Celery:
+    """Return the Celery app of a portal."""
+    tools: Tools = flask_app.extensions["portal_tools"]
+    celery = Celery("portal", set_as_current=False)
+    celery.conf.update(
+        **_broker(tools.settings),
+        task_default_queue="portal",
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_time_limit=120,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        accept_content=["json"],
+        timezone="UTC",
+        beat_schedule_filename=str(Path(tools.settings.VAR_DIR) / "beat-schedule"),
+        # A tick nobody took is worth nothing once the next is there.
+        beat_schedule={
+            "run-due": {"task": "outbox.run_due", "schedule": _TICK_SECONDS, "options": {"expires": 5}},
+            "end-overdue": {
+                "task": "orders.end_overdue",
+                "schedule": _TICK_SECONDS,
+                "options": {"expires": 5},
+            },
+            "seal-audit": {"task": "audit.seal", "schedule": 5.0, "options": {"expires": 10}},
+            "forget": {
+                "task": "learners.forget_what_is_over",
+                "schedule": 3600.0,
+                "options": {"expires": 600},
+            },
+            "refresh-keys": {
+                "task": "gateways.refresh_keys",
+                "schedule": 3600.0,
+                "options": {"expires": 600},
+            },
+        },
+    )
+    _add_tasks(celery, flask_app, tools)
+    return celery
+
+
+def _add_tasks(celery: Celery, flask_app: Flask, tools: Tools) -> None:
+    @celery.task(name="outbox.run_due")
+    def run_due() -> None:
+        with flask_app.app_context():
+            jobs.run_due(tools)
+
+    @celery.task(name="orders.end_overdue")
+    def end_overdue() -> None:
+        with flask_app.app_context():
+            jobs.end_overdue_orders()
+
+    @celery.task(name="audit.seal")
+    def seal_audit() -> None:
+        with flask_app.app_context():
+            audit.seal()
+
+    @celery.task(name="learners.forget_what_is_over")
+    def forget() -> None:
+        with flask_app.app_context():
+            jobs.forget_what_is_over()
+
+    @celery.task(name="gateways.refresh_keys")
+    def refresh_keys() -> None:
+        with flask_app.app_context():
+            for gateway in tools.gateways.values():
+                try:
+                    gateway.refresh_keys()
+                except GatewayError as error:
+                    flask_app.logger.warning(
+                        "keys not refreshed", extra={"gateway": gateway.name, "why": error.reason}
+                    )
+
+
+flask_app = create_app()
+app = make_celery(flask_app)
+# A tick a second is no news.
+for _name in ("celery.beat", "celery.worker.strategy", "celery.app.trace"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+@signals.worker_ready.connect
+def _refresh_keys_once(**_facts: Any) -> None:
+    """Fetch the platform's certificates at the start, for a merchant who has no public key yet."""
+    app.send_task("gateways.refresh_keys")

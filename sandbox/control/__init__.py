@@ -1,0 +1,14 @@
+"""The control API under `/control`: for tests, never for a merchant. JSON in, JSON out.
+
+Each file adds its routes to the one blueprint; `README.md` has them all in a table.
+"""
+
+from .blueprint import bp
+from .books import state
+from .build import build
+from .faults import order_fault
+from .notifications import redeliver
+from .payments import pay
+from .turns import clock
+
+__all__ = ["bp", "build", "clock", "order_fault", "pay", "redeliver", "state"]

@@ -1,0 +1,83 @@
+"""Ordering faults and taking them back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..faults import KINDS, ROUTES, Fault
+from ..world import the_world
+from .arguments import Arguments
+from .blueprint import ControlError, bp
+
+KINDS_WITH_SECONDS = ("delay", "hang", "drip", "stale")
+KINDS_WITH_STATUS = ("5xx", "html")
+KINDS_BEFORE_OR_AFTER = ("delay", "hang", "5xx", "429", "html", "error")
+
+
+@bp.post("/faults")
+def order_fault() -> tuple[dict[str, Any], int]:
+    """Order a fault; answers its id."""
+    arguments = Arguments.of_request()
+    route = arguments.text("route", choices=ROUTES)
+    kind = arguments.text("kind", choices=KINDS)
+    out_trade_no = arguments.optional_text("out_trade_no")
+    times = arguments.integer("times", least=1) if "times" in arguments else None
+    details = _details(arguments, kind)
+    arguments.done()
+    return {"id": the_world().faults.order(route, kind, details, out_trade_no, times)}, 201
+
+
+@bp.get("/faults")
+def list_faults() -> dict[str, Any]:
+    """Every fault and how often it struck."""
+    return {"faults": [_entry(fault) for fault in the_world().faults.all()]}
+
+
+@bp.delete("/faults")
+def clear_faults() -> dict[str, Any]:
+    """Take all back."""
+    return {"cleared": the_world().faults.clear()}
+
+
+@bp.delete("/faults/<int:fault_id>")
+def clear_fault(fault_id: int) -> dict[str, Any]:
+    """Take one back."""
+    if fault_id >= 2**63 or not the_world().faults.clear(fault_id):
+        raise ControlError(404, "no such fault")
+    return {"cleared": 1}
+
+
+def _details(arguments: Arguments, kind: str) -> dict[str, Any]:
+    """The kind's own arguments."""
+    details: dict[str, Any] = {}
+    if kind in KINDS_WITH_SECONDS and "seconds" in arguments:
+        details["seconds"] = arguments.number("seconds", least=-86400, most=86400)
+        if kind != "stale" and details["seconds"] < 0:
+            raise ControlError(400, "seconds must not be negative")
+    if kind in KINDS_WITH_STATUS and "status" in arguments:
+        details["status"] = arguments.integer("status", least=500, most=599)
+    if kind in KINDS_BEFORE_OR_AFTER and "processed" in arguments:
+        details["processed"] = arguments.flag("processed")
+    if kind == "signtest" and "short" in arguments:
+        details["short"] = arguments.flag("short")
+    if kind == "429" and "code" in arguments:
+        details["code"] = arguments.text("code")
+    if kind == "mutate":
+        details["set"] = arguments.object("set")
+    if kind == "error":
+        details["status"] = arguments.integer("status", least=400, most=599)
+        details["code"] = arguments.text("code")
+        details["message"] = arguments.text("message", details["code"])
+    return details
+
+
+def _entry(fault: Fault) -> dict[str, Any]:
+    return {
+        "id": fault.id,
+        "route": fault.route,
+        "out_trade_no": fault.out_trade_no,
+        "kind": fault.kind,
+        **fault.arguments,
+        "times_left": fault.times_left,
+        "hits": fault.hits,
+    }

@@ -1,0 +1,61 @@
+"""Turning the clock and the switches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..switches import CHOICES, MODE_SWITCHES
+from ..world import the_world
+from .arguments import Arguments
+from .blueprint import ControlError, bp
+
+TEN_YEARS = 3653 * 86400.0
+
+
+@bp.post("/clock")
+def clock() -> dict[str, Any]:
+    """Set the clock to real time plus `offset` seconds."""
+    world, arguments = the_world(), Arguments.of_request()
+    offset = arguments.number("offset", least=-TEN_YEARS, most=TEN_YEARS)
+    arguments.done()
+    world.clock.set_offset(offset)
+    world.notifications.wake()
+    return {"offset": world.clock.offset, "now": world.clock.now()}
+
+
+@bp.post("/mode")
+def mode() -> dict[str, Any]:
+    """Public key, platform certificates, or changing over."""
+    arguments = Arguments.of_request()
+    if "mode" not in arguments:
+        raise ControlError(400, "mode is missing")
+    return _turn(arguments, MODE_SWITCHES)
+
+
+@bp.post("/switch")
+def switch() -> dict[str, Any]:
+    """Any of the other switches."""
+    names = tuple(name for name in CHOICES if name not in MODE_SWITCHES)
+    return _turn(Arguments.of_request(), names)
+
+
+def _turn(arguments: Arguments, names: tuple[str, ...]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name in names:
+        if name in arguments:
+            values[name] = _value(arguments, name)
+    if "signtest_rate" in arguments and "mode" not in names:
+        values["signtest_rate"] = arguments.number("signtest_rate", least=0, most=1)
+    arguments.done()
+    world = the_world()
+    world.switches.turn(**values)
+    return world.switches.all()
+
+
+def _value(arguments: Arguments, name: str) -> Any:
+    usual = CHOICES[name][0]
+    if isinstance(usual, bool):
+        return arguments.flag(name)
+    if isinstance(usual, int):
+        return arguments.integer(name, least=min(CHOICES[name]), most=max(CHOICES[name]))
+    return arguments.text(name, choices=CHOICES[name])

@@ -1,0 +1,89 @@
+"""Faults a test has ordered: which requests they are for, and how often they still happen.
+
+What each kind does to a request is in `misbehaviour.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from .store import Store
+
+ROUTES = ("create", "query", "close", "certificates", "*")
+KINDS = (
+    "delay", "hang", "drip", "accept_then_drop", "drop", "5xx", "429", "html", "error",
+    "unsigned", "bad_signature", "signtest", "bad_serial", "stale", "mutate", "pay_first",
+)  # fmt: skip
+LATE_KINDS = ("delay", "accept_then_drop")
+"""Kinds that let the request be processed first unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One ordered fault. `times_left` None means for ever."""
+
+    id: int
+    route: str
+    out_trade_no: str | None
+    kind: str
+    arguments: dict[str, Any]
+    times_left: int | None
+    hits: int
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the request is processed before the fault strikes."""
+        return bool(self.arguments.get("processed", self.kind in LATE_KINDS))
+
+
+class Faults:
+    """The list of ordered faults."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def order(
+        self, route: str, kind: str, arguments: dict[str, Any], out_trade_no: str | None, times: int | None
+    ) -> int:
+        """Order a fault; returns its id."""
+        return self._store.insert(
+            "faults",
+            route=route,
+            kind=kind,
+            arguments=json.dumps(arguments),
+            out_trade_no=out_trade_no,
+            times_left=times,
+        )
+
+    def claim(self, route: str, out_trade_no: str | None) -> list[Fault]:
+        """The faults that strike this request, oldest first; each counts it as one of its times."""
+        if self._store.row("SELECT 1 FROM faults") is None:
+            return []
+        with self._store.transaction():
+            rows = self._store.rows(
+                "SELECT * FROM faults WHERE route IN (?, '*') AND (out_trade_no IS NULL OR out_trade_no = ?)"
+                " AND (times_left IS NULL OR times_left > 0) ORDER BY id",
+                route, out_trade_no,
+            )  # fmt: skip
+            for row in rows:
+                self._store.write(
+                    "UPDATE faults SET hits = hits + 1, times_left = times_left - 1 WHERE id = ?", row["id"]
+                )
+        return [_fault(row) for row in rows]
+
+    def all(self) -> list[Fault]:
+        """Every fault, spent ones included, oldest first."""
+        return [_fault(row) for row in self._store.rows("SELECT * FROM faults ORDER BY id")]
+
+    def clear(self, fault_id: int | None = None) -> int:
+        """Take back one fault, or all; returns how many."""
+        if fault_id is None:
+            return self._store.write("DELETE FROM faults").rowcount
+        return self._store.write("DELETE FROM faults WHERE id = ?", fault_id).rowcount
+
+
+def _fault(row: sqlite3.Row) -> Fault:
+    return Fault(**dict(row) | {"arguments": json.loads(row["arguments"])})

@@ -1,0 +1,130 @@
+"""What an ordered fault does to a request: before or after it is processed, and to the answer itself."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from typing import Any
+
+from flask import Response
+
+from .call import Call
+from .cashier import PaymentRefused
+from .envelope import new_request_id
+from .faults import Fault
+from .signing import SigningKey
+from .world import World
+
+LONGEST_HANG_SECONDS = 120
+HTML = (
+    "<html>\r\n<head><title>{status} Bad Gateway</title></head>\r\n<body>\r\n"
+    "<center><h1>{status} Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+)
+MANNER_OF_KIND = {"unsigned": "none", "bad_signature": "bad"}
+
+
+def misbehave(faults: list[Fault], call: Call, world: World) -> Response | None:
+    """Let faults strike; returns the answer that one of them puts in the place of the real one."""
+    for fault in faults:
+        arguments = fault.arguments
+        if fault.kind == "delay":
+            time.sleep(arguments.get("seconds", 1))
+        elif fault.kind == "drip":
+            call.line.drip(arguments.get("seconds", 1))
+        elif fault.kind == "pay_first":
+            _pay(call, world)
+        elif (answer := _instead(fault, call)) is not None:
+            return answer
+    return None
+
+
+def manner_of(faults: list[Fault]) -> str:
+    """How the answer is signed, as `signature_headers` names it."""
+    for fault in faults:
+        if fault.kind == "signtest":
+            return "signtest_short" if fault.arguments.get("short") else "signtest"
+        if fault.kind in MANNER_OF_KIND:
+            return MANNER_OF_KIND[fault.kind]
+    return "good"
+
+
+def key_of(faults: list[Fault], key: SigningKey) -> SigningKey:
+    """The key that signs; `bad_serial` names one the merchant does not hold."""
+    if any(fault.kind == "bad_serial" for fault in faults):
+        return SigningKey(secrets.token_hex(20).upper(), key.private_key)
+    return key
+
+
+def moment_of(faults: list[Fault], now: float) -> float:
+    """The moment the answer is signed at; `stale` makes it old, with a signature that is right."""
+    return now - sum(fault.arguments.get("seconds", 600) for fault in faults if fault.kind == "stale")
+
+
+def body_of(faults: list[Fault], body: dict[str, Any]) -> dict[str, Any]:
+    """The body before it is signed; `mutate` sets fields, and null removes one."""
+    for fault in faults:
+        if fault.kind == "mutate":
+            body = mutated(body, fault.arguments.get("set", {}))
+    return body
+
+
+def mutated(body: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """A copy of `body` with fields set; a dotted name reaches inside, None removes."""
+    body = json.loads(json.dumps(body))
+    for dotted, value in changes.items():
+        *outer, name = dotted.split(".")
+        inside = body
+        for step in outer:
+            if not isinstance(inside.get(step), dict):
+                inside[step] = {}
+            inside = inside[step]
+        if value is None:
+            inside.pop(name, None)
+        else:
+            inside[name] = value
+    return body
+
+
+def _instead(fault: Fault, call: Call) -> Response | None:
+    arguments = fault.arguments
+    if fault.kind == "hang":
+        call.line.wait_until_left(min(arguments.get("seconds", LONGEST_HANG_SECONDS), LONGEST_HANG_SECONDS))
+        return _dropped(call)
+    if fault.kind in ("drop", "accept_then_drop"):
+        return _dropped(call)
+    if fault.kind == "5xx":
+        status = arguments.get("status", 500)
+        code = "SYSTEM_ERROR" if status == 500 else "SERVICE_UNAVAILABLE"
+        return _unsigned(status, code, "系统繁忙，请稍后重试")
+    if fault.kind == "429":
+        return _unsigned(429, arguments.get("code", "FREQUENCY_LIMITED"), "频率限制")
+    if fault.kind == "html":
+        status = arguments.get("status", 502)
+        return Response(HTML.format(status=status), status, mimetype="text/html")
+    if fault.kind == "error":
+        return _unsigned(arguments["status"], arguments["code"], arguments.get("message", arguments["code"]))
+    return None
+
+
+def _dropped(call: Call) -> Response:
+    call.line.drop()
+    return Response(status=499)
+
+
+def _unsigned(status: int, code: str, message: str) -> Response:
+    text = json.dumps({"code": code, "message": message}, ensure_ascii=False)
+    answer = Response(text, status, content_type="application/json; charset=utf-8")
+    answer.headers["Request-ID"] = new_request_id(268447840 if status == 429 else 268435464)
+    return answer
+
+
+def _pay(call: Call, world: World) -> None:
+    """Let a payment that is under way win against this request."""
+    number = call.named_order()
+    code = None if number is None else world.orders.newest_code(world.keys.merchant.mchid, number)
+    if code is not None:
+        try:
+            world.cashier.pay(code.code_url, "oSandboxInFlight")
+        except PaymentRefused:
+            return

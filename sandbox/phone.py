@@ -1,0 +1,189 @@
+"""The phone: pages on which a person scans a code and pays, fails to pay, or walks away.
+
+Pages are read with GET; only POST changes an order.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from .cashier import REFUSALS, PaymentRefused
+from .clock import BEIJING
+from .orders import Order
+from .payers import PAYERS, USUAL_PAYER
+from .phone_words import words
+from .world import the_world
+
+MOST_FINISHED = 8
+YEAR_SECONDS = 365 * 86400
+
+bp = Blueprint("phone", __name__, url_prefix="/phone")
+
+
+@bp.before_request
+def who_holds_it() -> None:
+    """Language and payer, from the address or from the last choice."""
+    chosen = request.args.get("lang") or request.cookies.get("sandbox_lang")
+    g.language = "en" if chosen == "en" else "zh"
+    g.payer = request.cookies.get("sandbox_payer", USUAL_PAYER)
+    if g.payer not in PAYERS:
+        g.payer = USUAL_PAYER
+
+
+@bp.after_request
+def remember_language(response: Response) -> Response:
+    """A language given in the address stays until another is."""
+    if request.args.get("lang") in ("zh", "en"):
+        response.set_cookie("sandbox_lang", g.language, YEAR_SECONDS, path="/phone", samesite="Lax")
+    return response
+
+
+@bp.get("", strict_slashes=False)
+def home() -> str:
+    """Pending orders, the scanner, and what was finished lately."""
+    orders = the_world().orders.all(the_world().keys.merchant.mchid)
+    now = the_world().clock.now()
+    pending = [_card(order) for order in orders if order.trade_state(now) == "NOTPAY"]
+    finished = [_card(order) for order in orders if order.trade_state(now) in ("SUCCESS", "CLOSED")]
+    notice = request.args.get("notice", "")
+    return _page("home", pending=pending, finished=finished[:MOST_FINISHED], notice=notice)
+
+
+@bp.get("/scan")
+def scan() -> tuple[str, int] | str:
+    """The cashier's page for a code, or why there is none."""
+    code_url = request.args.get("code_url", "").strip()
+    if not code_url:
+        return _page("home_empty"), 400
+    try:
+        order = the_world().cashier.look(code_url, g.payer)
+    except PaymentRefused as refusal:
+        return _refused(code_url, refusal)
+    return _page("cashier", order=_card(order), code_url=code_url, notice=request.args.get("notice", ""))
+
+
+@bp.post("/pay")
+def pay() -> AnyResponse | tuple[str, int]:
+    """Pay, then show the order and what the merchant answers."""
+    code_url = request.form.get("code_url", "")
+    try:
+        order = the_world().cashier.pay(code_url, g.payer)
+    except PaymentRefused as refusal:
+        return _refused(code_url, refusal)
+    return redirect(url_for(".order", mchid=order.mchid, out_trade_no=order.out_trade_no), 303)
+
+
+@bp.post("/insufficient")
+def insufficient() -> AnyResponse | tuple[str, int]:
+    """Try to pay without the money: the order is this user's now, and still unpaid."""
+    return _open_only(".scan", "insufficient_told")
+
+
+@bp.post("/leave")
+def leave() -> AnyResponse | tuple[str, int]:
+    """Walk away from the cashier's page."""
+    return _open_only(".home", "left_told")
+
+
+@bp.post("/payer")
+def payer() -> AnyResponse:
+    """Hand the phone to another user."""
+    chosen = request.form.get("payer", "")
+    response = redirect(url_for(".home"), 303)
+    if chosen in PAYERS:
+        response.set_cookie("sandbox_payer", chosen, YEAR_SECONDS, path="/phone", samesite="Lax")
+    return response
+
+
+@bp.get("/orders/<mchid>/<out_trade_no>")
+def order(mchid: str, out_trade_no: str) -> Response:
+    """One order: its state, and every delivery of its notification."""
+    world = the_world()
+    found = world.orders.find(mchid, out_trade_no)
+    if found is None or found.state == "BURNT":
+        return make_response(_page("not_found"), 404)
+    notifications = world.notifications.of_order(mchid, out_trade_no)
+    notification = notifications[-1] if notifications else None
+    deliveries = world.notifications.deliveries_of(notification.id) if notification else []
+    page = _page("order", order=_card(found), notification=notification, deliveries=deliveries)
+    return make_response(page)
+
+
+@bp.app_template_filter("yuan")
+def yuan(fen: int) -> str:
+    """An amount in fen as people read it."""
+    return f"¥{fen // 100:,}.{fen % 100:02d}"
+
+
+@bp.app_template_filter("beijing")
+def beijing(moment: float) -> str:
+    """A moment in Beijing time, to the second."""
+    return datetime.fromtimestamp(int(moment), BEIJING).strftime("%m-%d %H:%M:%S")
+
+
+def _open_only(endpoint: str, notice: str) -> AnyResponse | tuple[str, int]:
+    code_url = request.form.get("code_url", "")
+    try:
+        the_world().cashier.open(code_url, g.payer)
+    except PaymentRefused as refusal:
+        return _refused(code_url, refusal)
+    values: dict[str, Any] = {"code_url": code_url} if endpoint == ".scan" else {}
+    return redirect(url_for(endpoint, notice=notice, **values), 303)
+
+
+def _refused(code_url: str, refusal: PaymentRefused) -> tuple[str, int]:
+    """The page WeChat shows instead of its cashier."""
+    code = the_world().orders.code(code_url)
+    message = REFUSALS[refusal.reason][1 if g.language == "en" else 0]
+    known = _card(the_world().cashier.order_of(code)) if code else None
+    return _page("refused", message=message, reason=refusal.reason, order=known), 409
+
+
+def _card(order: Order) -> dict[str, Any]:
+    """What the pages show of an order."""
+    world = the_world()
+    merchant = world.keys.merchant_of(order.mchid)
+    code = world.orders.newest_code(order.mchid, order.out_trade_no)
+    now = world.clock.now()
+    return {
+        "mchid": order.mchid,
+        "out_trade_no": order.out_trade_no,
+        "merchant": merchant.name if merchant else order.mchid,
+        "description": order.fields.get("description", ""),
+        "total": order.total,
+        "payer_total": order.payer_total,
+        "state": order.trade_state(now),
+        "pay_until": order.pay_until,
+        "is_over": order.is_over(now),
+        "paid_at": order.paid_at,
+        "paid_by": PAYERS.get(order.openid or "", order.openid),
+        "transaction_id": order.transaction_id,
+        "code_url": code.code_url if code and code.opens(now) else "",
+    }
+
+
+def _other_language_address() -> str:
+    """This page in the other language; after a POST, the first page."""
+    values: dict[str, Any] = {}
+    if request.method == "GET":
+        kept = {name: request.args[name] for name in ("code_url", "notice") if name in request.args}
+        values = kept | (request.view_args or {})
+    endpoint = request.endpoint if request.method == "GET" else None
+    return url_for(endpoint or ".home", **values | {"lang": "zh" if g.language == "en" else "en"})
+
+
+def _page(name: str, **facts: Any) -> str:
+    others = [(openid, payer_name) for openid, payer_name in PAYERS.items() if openid != g.payer]
+    return render_template(
+        f"phone/{name}.html",
+        words=words(g.language),
+        language=g.language,
+        payer_name=PAYERS[g.payer],
+        other_payers=others,
+        other_language_address=_other_language_address(),
+        **facts,
+    )

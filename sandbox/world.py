@@ -1,0 +1,85 @@
+"""Everything a running sandbox consists of, put together in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import current_app
+
+from .cashier import Cashier
+from .clock import Clock
+from .courier import Courier
+from .faults import Faults
+from .keyring import Keyring
+from .keys import Keys, load_or_make
+from .notifications import Notifications
+from .orders import Orders
+from .requests_log import RequestsLog
+from .store import Store
+from .switches import Switches
+
+
+@dataclass(frozen=True)
+class World:
+    """The parts, each with one job; views reach them through `the_world()`."""
+
+    data: Path
+    store: Store
+    clock: Clock
+    keys: Keys
+    switches: Switches
+    keyring: Keyring
+    orders: Orders
+    notifications: Notifications
+    cashier: Cashier
+    courier: Courier
+    faults: Faults
+    requests_log: RequestsLog
+
+    def reset(self) -> None:
+        """Forget orders, logs, faults, clock offset and switches; keys stay."""
+        with self.store.transaction():
+            self.store.wipe()
+            self.clock.set_offset(0.0)
+        self.switches.reload()
+
+    def close(self) -> None:
+        """Stop delivering and close the books."""
+        self.courier.stop()
+        self.store.close()
+
+
+def build_world(data: Path, *, notify_speed: float = 1.0) -> World:
+    """Open the sandbox that lives in the folder `data`, making it if need be.
+
+    Args:
+        notify_speed: the waits between deliveries of a notification are divided by this.
+    """
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    keys = load_or_make(data)
+    store = Store(data / "sandbox.db")
+    clock, switches = Clock(store), Switches(store)
+    keyring = Keyring(keys, switches)
+    orders = Orders(store, clock, switches)
+    notifications = Notifications(store, clock, keys, notify_speed)
+    return World(
+        data=data,
+        store=store,
+        clock=clock,
+        keys=keys,
+        switches=switches,
+        keyring=keyring,
+        orders=orders,
+        notifications=notifications,
+        cashier=Cashier(store, clock, switches, orders, notifications),
+        courier=Courier(notifications, keys, keyring, switches, clock),
+        faults=Faults(store),
+        requests_log=RequestsLog(store, clock),
+    )
+
+
+def the_world() -> World:
+    """The world of the application that is answering the current request."""
+    world: World = current_app.extensions["sandbox"]
+    return world

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Everything: what check.sh does and the tests on every database and in the browser. What cannot run is an
+# error with the command that mends it; only MySQL itself, which few systems package, may be missing, loudly.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/parts.sh
+
+bin=.venv/bin
+get_mysql=../shared/tools/get-mysql.sh
+
+tests() { # tests DATABASE [pytest options]
+    local database=$1
+    shift
+    env PORTAL_TEST_DATABASE="$database" $bin/python -m pytest -q "$@"
+}
+
+have_mysql() { # an installed MySQL server, a named one, or one that get_mysql unpacks
+    if [ -n "${PORTAL_TEST_MYSQLD:-}" ]; then return; fi
+    if command -v mysqld >/dev/null && ! mysqld --version | grep -q MariaDB; then return; fi
+    [ -f "$get_mysql" ] && bash "$get_mysql" var/mysql || return 1
+    export PORTAL_TEST_MYSQLD=$PWD/var/mysql/mysqld
+}
+
+part "system packages" scripts/system-packages.sh
+part "install" scripts/install.sh dev mysql
+part "format" $bin/ruff format --check --quiet .
+part "lint" $bin/ruff check --quiet .
+part "types" $bin/mypy
+part "import contracts" $bin/lint-imports --no-logo
+part "translations" $bin/python -m scripts.translations
+part "tests on SQLite" tests sqlite -n 2 -m "not browser"
+part "tests on MariaDB" tests mariadb -n 2 -m "database and not browser"
+if have_mysql; then
+    part "tests on MySQL" tests mysql -n 2 -m "database and not browser"
+else
+    note "NOT TESTED ON MYSQL (only on MariaDB): no server here. Name one: PORTAL_TEST_MYSQLD=/path/to/mysqld make test"
+fi
+part "browser tests" tests sqlite -m browser

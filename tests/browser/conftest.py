@@ -1,0 +1,120 @@
+"""A portal that a real browser can open, and visitors who watch what the browser complains about.
+
+The portal runs in this process, on the port that its own address names, so a test can move its clock,
+break its gateway and pay its orders while a page is open.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, sync_playwright
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from portal.learners.models import Locale
+from tests.support.shop import Buyer, Shop
+
+CHROMIUM = os.environ.get("CHROMIUM_PATH", "/usr/bin/chromium")
+BROWSER_LANGUAGE = {Locale.ZH: "zh-CN", Locale.EN: "en-US"}
+
+
+class _Silent(WSGIRequestHandler):
+    def log(self, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """Chromium; `CHROMIUM_PATH` names another one than Debian's."""
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def served(session_app: Flask) -> Iterator[str]:
+    origin: str = session_app.config["PORTAL_ORIGIN"]
+    server = make_server(
+        "127.0.0.1", urlsplit(origin).port or 80, session_app, threaded=True, request_handler=_Silent
+    )
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield origin
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def origin(served: str, app: Flask) -> str:
+    """The address of the portal, which has the demo catalogue and nothing else in its database."""
+    return served
+
+
+@dataclass
+class Visitor:
+    """Somebody at a browser. `complaints` is what the browser said that it should not have to say."""
+
+    origin: str
+    context: BrowserContext
+    page: Page
+    buyer: Buyer | None
+    complaints: list[str] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+
+    def watch(self) -> None:
+        self.page.on("console", lambda message: self.complaints.append(f"{self.page.url}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.complaints.append(f"{self.page.url}: {error}"))
+        self.page.on("request", lambda request: self.requests.append(request))
+
+    def open(self, path: str) -> Page:
+        """Open a page of the portal."""
+        self.page.goto(self.origin + path, wait_until="load")
+        return self.page
+
+    def polls(self) -> int:
+        """Count the questions the page asked so far."""
+        return sum(request.url.endswith("/status") for request in self.requests)
+
+    def strangers(self) -> list[str]:
+        """Return the addresses of requests that left the portal."""
+        return [request.url for request in self.requests if not request.url.startswith(self.origin)]
+
+
+@pytest.fixture
+def visit(browser: Browser, origin: str, shop: Shop) -> Iterator[Callable[..., Visitor]]:
+    """Open a browser: `signed_in` or as a stranger; other options are Playwright's.
+
+    At the end no visitor's browser may have complained or asked another server for anything.
+    """
+    visitors: list[Visitor] = []
+
+    def begin(signed_in: bool = True, locale: Locale = Locale.EN, **options: Any) -> Visitor:
+        context = browser.new_context(locale=BROWSER_LANGUAGE[locale], **options)
+        context.set_default_timeout(10_000)
+        buyer = shop.buyer(locale=locale) if signed_in else None
+        if buyer is not None:
+            cookie = buyer.client.get_cookie("sid")
+            assert cookie is not None
+            context.add_cookies([{"name": "sid", "value": cookie.value, "url": origin}])
+        visitor = Visitor(origin, context, context.new_page(), buyer)
+        visitor.watch()
+        visitors.append(visitor)
+        return visitor
+
+    yield begin
+    for visitor in visitors:
+        visitor.context.close()
+    assert [text for visitor in visitors for text in visitor.complaints] == []
+    assert [url for visitor in visitors for url in visitor.strangers()] == []

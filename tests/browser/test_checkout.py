@@ -1,0 +1,227 @@
+"""The page to pay on, in a real browser: it follows the order, survives what networks do, and tells the truth."""
+
+import io
+from collections.abc import Callable
+
+import pytest
+import zxingcpp
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from portal.learners.models import Locale
+from tests.browser.conftest import Visitor
+from tests.support.shop import COURSE
+
+pytestmark = pytest.mark.browser
+
+WAITING = "[data-state=awaiting_payment]"
+DELIVERED = "[data-state=delivered]"
+HIDE = """
+  Object.defineProperty(document, 'hidden', { configurable: true, get: () => window.isAway === true });
+"""
+
+
+@pytest.fixture
+def at_checkout(visit: Callable[..., Visitor]) -> Callable[..., tuple[Visitor, str]]:
+    """Press *buy* and arrive; return the visitor and the order's id."""
+
+    def begin(**options) -> tuple[Visitor, str]:
+        prepare = options.pop("prepare", lambda visitor: None)
+        visitor = visit(**options)
+        prepare(visitor)
+        page = visitor.open(f"/courses/{COURSE}")
+        page.click(".button.pay")
+        page.wait_for_selector(WAITING)
+        return visitor, page.url.rsplit("/", 1)[1]
+
+    return begin
+
+
+def go_away(page: Page, is_away: bool) -> None:
+    page.evaluate(
+        "isAway => { window.isAway = isAway; document.dispatchEvent(new Event('visibilitychange')); }",
+        is_away,
+    )
+
+
+class TestTheCode:
+    @pytest.mark.parametrize("theme", ["light", "dark"])
+    @pytest.mark.parametrize("width", [360, 1280])
+    def test_a_scanner_reads_it(self, at_checkout, shop, theme, width):
+        visitor, order_id = at_checkout(color_scheme=theme, viewport={"width": width, "height": 900})
+        image = visitor.page.locator(".qr img")
+        expect(image).to_be_visible()
+        assert image.bounding_box()["width"] >= 240
+        picture = Image.open(io.BytesIO(visitor.page.locator(".qr").screenshot()))
+        codes = zxingcpp.read_barcodes(picture)
+        assert [code.text for code in codes] == [shop.payment(order_id).code_url]
+
+    def test_two_tabs_show_the_same_one(self, at_checkout, shop):
+        visitor, order_id = at_checkout()
+        other = visitor.context.new_page()
+        other.goto(visitor.page.url)
+        codes = [
+            zxingcpp.read_barcodes(Image.open(io.BytesIO(page.locator(".qr").screenshot())))[0].text
+            for page in (visitor.page, other)
+        ]
+        assert codes[0] == codes[1] == shop.payment(order_id).code_url
+
+    def test_it_disappears_when_the_time_is_over(self, at_checkout, clock):
+        visitor, _ = at_checkout(prepare=lambda visitor: visitor.page.clock.install())
+        page = visitor.page
+        expect(page.locator("[data-digits]")).to_contain_text("59:")
+        page.clock.fast_forward("55:00")
+        expect(page.locator("[data-spoken]")).to_have_text("5 minutes left to pay.")
+        page.clock.fast_forward("04:00")
+        expect(page.locator("[data-spoken]")).to_have_text("1 minute left to pay.")
+        clock.travel(seconds=3601)
+        page.clock.fast_forward("01:05")
+        page.wait_for_selector("[data-state=confirming]")
+        expect(page.locator(".qr")).to_have_count(0)
+        expect(page.locator("main")).to_contain_text("Please do not pay again.")
+
+
+class TestFollowing:
+    def test_payment_turns_the_page_into_the_license(self, at_checkout, shop):
+        visitor, order_id = at_checkout()
+        page = visitor.page
+        assert page.locator("[data-announcer]").inner_text() == ""
+        shop.notify(order_id)
+        page.wait_for_selector(DELIVERED)
+        assert page.evaluate("document.activeElement.id") == "result"
+        expect(page.locator("[data-announcer]")).to_have_text("Your license is ready")
+        assert page.title() == "Your license is ready · Learning Buddy"
+        assert page.locator(".license-text").input_value().count("|") == 1
+        asked = visitor.polls()
+        page.wait_for_timeout(4_500)
+        assert visitor.polls() == asked
+
+    def test_the_first_answers_change_nothing_that_one_sees(self, at_checkout):
+        visitor, _ = at_checkout()
+        page = visitor.page
+        page.click("#cancel")
+        page.evaluate("document.querySelector('[data-state]').dataset.mark = 'the same'")
+        page.wait_for_timeout(5_000)
+        assert visitor.polls() >= 2
+        assert page.locator("[data-state]").get_attribute("data-mark") == "the same"
+        assert page.locator("details").get_attribute("open") is not None
+
+    def test_nothing_is_asked_while_nobody_looks_and_at_once_on_return(self, at_checkout, shop):
+        visitor, order_id = at_checkout(prepare=lambda visitor: visitor.page.add_init_script(HIDE))
+        page = visitor.page
+        go_away(page, True)
+        page.wait_for_timeout(300)
+        asked = visitor.polls()
+        shop.notify(order_id)
+        page.wait_for_timeout(5_000)
+        assert visitor.polls() == asked
+        go_away(page, False)
+        page.wait_for_selector(DELIVERED, timeout=1_500)
+
+    def test_i_have_paid_finds_the_money_that_nobody_told_of(self, at_checkout, shop):
+        visitor, order_id = at_checkout()
+        shop.pay(order_id)
+        visitor.page.click("#check")
+        visitor.page.wait_for_selector(DELIVERED)
+
+    def test_cancelling_asks_first(self, at_checkout):
+        visitor, _ = at_checkout()
+        page = visitor.page
+        expect(page.get_by_role("button", name="Yes, cancel it")).to_be_hidden()
+        page.click("#cancel")
+        page.get_by_role("button", name="Yes, cancel it").click()
+        page.wait_for_selector("[data-state=cancelled]")
+        expect(page.locator("h1")).to_have_text("Order cancelled; you have not been charged")
+
+
+class TestWhenThingsBreak:
+    def test_offline_is_said_and_the_page_goes_on_by_itself(self, at_checkout, shop):
+        visitor, order_id = at_checkout()
+        page = visitor.page
+        visitor.context.set_offline(True)
+        expect(page.locator("[data-connection]")).to_contain_text("You are offline.")
+        shop.notify(order_id)
+        page.wait_for_timeout(3_000)
+        expect(page.locator(WAITING)).to_be_visible()
+        visitor.context.set_offline(False)
+        page.wait_for_selector(DELIVERED)
+        expect(page.locator("[data-connection]")).to_be_empty()
+        visitor.complaints.clear()  # the browser reports each failed request
+
+    def test_a_server_in_trouble_is_asked_on(self, at_checkout, shop):
+        visitor, order_id = at_checkout()
+        page = visitor.page
+        page.route("**/status", lambda route: route.fulfill(status=503, body="{}"))
+        expect(page.locator("[data-connection]")).to_contain_text("you need not pay again")
+        asked = visitor.polls()
+        page.wait_for_timeout(6_500)
+        assert 1 <= visitor.polls() - asked <= 3
+        page.unroute("**/status")
+        shop.notify(order_id)
+        page.wait_for_selector(DELIVERED)
+        visitor.complaints.clear()
+
+    def test_nonsense_for_an_answer_is_trouble_too(self, at_checkout, shop):
+        visitor, order_id = at_checkout()
+        page = visitor.page
+        page.route(
+            "**/status", lambda route: route.fulfill(status=200, body="<html>a proxy says hello</html>")
+        )
+        expect(page.locator("[data-connection]")).to_contain_text("you need not pay again")
+        page.unroute("**/status")
+        shop.notify(order_id)
+        page.wait_for_selector(DELIVERED)
+
+    def test_one_who_is_signed_out_meanwhile_meets_the_sign_in(self, at_checkout):
+        visitor, _ = at_checkout()
+        visitor.context.clear_cookies()
+        visitor.page.wait_for_url("**/login?next=/checkout/*")
+        visitor.complaints.clear()
+
+    def test_a_gateway_that_is_down_is_said_and_nobody_was_charged(self, visit, shop):
+        shop.sandbox.control("POST", "/control/faults", {"route": "*", "kind": "5xx"})
+        visitor = visit()
+        page = visitor.open(f"/courses/{COURSE}")
+        page.click(".button.pay")
+        page.wait_for_selector("[data-state=gateway_down]")
+        expect(page.locator("h1")).to_contain_text("you have not been charged")
+        shop.sandbox.control("DELETE", "/control/faults")
+
+
+class TestWithoutScript:
+    def test_one_buys_waits_and_gets_the_license(self, at_checkout, shop):
+        visitor, order_id = at_checkout(java_script_enabled=False, locale=Locale.ZH)
+        page = visitor.page
+        expect(page.locator(".qr img")).to_be_visible()
+        expect(page.locator("main noscript p")).to_be_visible()
+        shop.notify(order_id)
+        page.wait_for_url("**/checkout/*?r=1", timeout=15_000)
+        page.wait_for_selector(DELIVERED)
+        assert page.locator(".license-text").input_value().count("|") == 1
+        expect(page.get_by_role("button", name="复制许可证")).to_be_hidden()
+        with page.expect_download() as download:
+            page.click("a[download]")
+        assert download.value.suggested_filename.endswith(".lic.txt")
+
+
+class TestCopying:
+    def test_the_license_is_in_the_clipboard(self, at_checkout, shop):
+        visitor, order_id = at_checkout(permissions=["clipboard-read", "clipboard-write"])
+        shop.notify(order_id)
+        page = visitor.page
+        page.wait_for_selector(DELIVERED)
+        page.get_by_role("button", name="Copy the license").click()
+        expect(page.locator("[data-done][role=status]")).to_have_text("Copied")
+        assert page.evaluate("navigator.clipboard.readText()") == page.locator(".license-text").input_value()
+
+    def test_a_browser_that_refuses_has_it_selected_and_says_so(self, at_checkout, shop):
+        refuse = "Object.defineProperty(navigator, 'clipboard', { value: undefined }); document.execCommand = () => false;"
+        visitor, order_id = at_checkout(prepare=lambda visitor: visitor.page.add_init_script(refuse))
+        shop.notify(order_id)
+        page = visitor.page
+        page.wait_for_selector(DELIVERED)
+        page.get_by_role("button", name="Copy the license").click()
+        expect(page.locator("[data-done][role=status]")).to_contain_text("The text is selected")
+        text = page.locator(".license-text")
+        selected = text.evaluate("area => area.value.slice(area.selectionStart, area.selectionEnd)")
+        assert selected == text.input_value()

@@ -1,0 +1,166 @@
+"""What tests share: a portal on a real database, the sandbox over HTTP, and a clock that can be moved."""
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+
+from portal.app import create_app
+from portal.catalogue import loading
+from portal.config import ROOT, load_settings
+from portal.kit import clock as portal_clock
+from portal.kit.db import db
+from portal.tools import Tools
+from portal.web.limits import limiter
+from tests.support import databases
+from tests.support.processes import Sandbox, portal_environment
+from tests.support.shop import Shop
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the run's one database server, if it needs one."""
+    databases.share_server(config)
+
+
+@pytest.fixture(scope="session")
+def database_server() -> Iterator[databases.DatabaseServer]:
+    """The server this run's databases are made on."""
+    with databases.database_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def session_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """One WeChat Pay for all tests of a process; `sandbox` gives it empty."""
+    with Sandbox(tmp_path_factory.mktemp("wechat") / "sandbox") as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def session_app(
+    database_server: databases.DatabaseServer,
+    session_sandbox: Sandbox,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Flask]:
+    """One portal for all tests of a process, its database made by the migrations; `app` gives it empty."""
+    url = databases.new_database(database_server)
+    environment = portal_environment(tmp_path_factory.mktemp("var"), url, session_sandbox)
+    app = create_app(load_settings(environment))
+    app.config["TESTING"] = False  # errors are answered, as they are for users
+    with app.app_context():
+        upgrade()
+        _tools(app).key_ring.rotate()
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+    databases.drop_database(database_server, url)
+
+
+def _tools(app: Flask) -> Tools:
+    tools: Tools = app.extensions["portal_tools"]
+    return tools
+
+
+@pytest.fixture
+def sandbox(session_sandbox: Sandbox) -> Sandbox:
+    """WeChat Pay without any order, fault or moved clock."""
+    session_sandbox.control("POST", "/control/reset", {})
+    return session_sandbox
+
+
+class Clock:
+    """The portal's time; the sandbox goes with it. Waiting takes no time."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self.offset = timedelta(0)
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        """Return the moved moment."""
+        return datetime.now(UTC) + self.offset
+
+    def travel(self, **step: float) -> None:
+        """Go on by `timedelta(**step)`, on both sides."""
+        self.offset += timedelta(**step)
+        self._sandbox.control("POST", "/control/clock", {"offset": self.offset.total_seconds()})
+
+
+@pytest.fixture
+def clock(sandbox: Sandbox) -> Iterator[Clock]:
+    """A clock that the test moves."""
+    moved = Clock(sandbox)
+    with portal_clock.replaced(moved.now, moved.slept.append):
+        yield moved
+
+
+@pytest.fixture
+def app(session_app: Flask, sandbox: Sandbox) -> Flask:
+    """The portal with the demo catalogue and nothing else in its database."""
+    with session_app.app_context():
+        _empty_database()
+        loading.load((ROOT / "portal/catalogue/demo.yaml").read_text(encoding="utf-8"))
+        limiter.reset()
+        for gateway in _tools(session_app).gateways.values():
+            gateway.forget_keys()
+        db.session.remove()
+    return session_app
+
+
+def _empty_database() -> None:
+    with db.engine.begin() as connection:
+        for table in reversed(db.Model.metadata.sorted_tables):
+            connection.execute(sa.delete(table))
+
+
+@pytest.fixture
+def tools(app: Flask) -> Tools:
+    """The portal's equipment."""
+    return _tools(app)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A browser without script."""
+    return app.test_client()
+
+
+@pytest.fixture
+def shop(app: Flask, sandbox: Sandbox) -> Shop:
+    """The portal as its users meet it: learners who buy, a WeChat that pays and tells."""
+    return Shop(app, sandbox)
+
+
+@pytest.fixture
+def count(app: Flask) -> Callable[..., int]:
+    """Count the rows of a model, with conditions."""
+
+    def rows(model: Any, *conditions: Any) -> int:
+        with app.app_context():
+            return db.session.scalar(sa.select(sa.func.count()).select_from(model).where(*conditions)) or 0
+
+    return rows
+
+
+@pytest.fixture
+def mails(tools: Tools) -> Callable[[], list[Path]]:
+    """List the mails that were sent."""
+    folder = tools.settings.MAIL_DIR
+    for old in folder.glob("*.eml"):
+        old.unlink()
+    return lambda: sorted(folder.glob("*.eml"))
+
+
+@pytest.fixture(autouse=True)
+def no_proxies() -> None:
+    """Nothing but loopback is spoken to, whatever the environment says."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy"):
+            del os.environ[name]

@@ -1,0 +1,93 @@
+"""A checkout in any of its states, as the templates get it, without buying anything."""
+
+from datetime import timedelta
+from typing import Any
+
+from flask import Flask, render_template
+from flask_babel import force_locale
+
+from portal.kit import clock
+from portal.licenses.models import License
+from portal.orders.models import Order
+from portal.payments.models import Payment
+from portal.payments.queries import Purchase
+from portal.web.checkout.page import CheckoutPage, CheckoutState
+
+_STATUS = {
+    CheckoutState.DELIVERING: "paid",
+    CheckoutState.DELIVERY_DELAYED: "paid",
+    CheckoutState.DELIVERED: "completed",
+    CheckoutState.REFUND_DUE: "expired",
+    CheckoutState.EXPIRED: "expired",
+    CheckoutState.CANCELLED: "cancelled",
+    CheckoutState.FAILED: "failed",
+}
+_LATE = timedelta(minutes=5)
+
+
+def checkout_in(state: CheckoutState, was_code_shown: bool = True) -> CheckoutPage:
+    """Return a checkout that is in `state`."""
+    now = clock.now()
+    order = Order(
+        id=1,
+        public_id="8k3hq2v9x0m4t7w1c5zr",
+        product_id="cpp-primer-5th",
+        title_zh="C++ Primer 第五版",
+        title_en="C++ Primer, 5th Edition",
+        amount_fen=9900,
+        currency="CNY",
+        license_days=365,
+        max_downloads=5,
+        mode="test",
+        status=_STATUS.get(state, "pending"),
+        closing="expired" if state is CheckoutState.CONFIRMING else None,
+        version=3,
+        created_at=now,
+        expires_at=now + timedelta(minutes=30),
+        paid_at=now - _LATE if state is CheckoutState.DELIVERY_DELAYED else now,
+    )
+    purchase = Purchase(
+        order=order,
+        payment=_payment(state),
+        license=_license() if state is CheckoutState.DELIVERED else None,
+        was_code_shown=was_code_shown,
+        has_refund_due=state is CheckoutState.REFUND_DUE,
+        buyer_tag="7Q4K",
+    )
+    page = CheckoutPage(purchase)
+    assert page.state is state
+    return page
+
+
+def _payment(state: CheckoutState) -> Payment | None:
+    if state is CheckoutState.PREPARING:
+        return None
+    failure = "SYSTEM_ERROR" if state is CheckoutState.GATEWAY_DOWN else None
+    return Payment(
+        status="open" if state is CheckoutState.AWAITING_PAYMENT else "created", failure_code=failure
+    )
+
+
+def _license() -> License:
+    text = f"{'eyJpZCI6' * 60}|{'c2lnbmF0dXJl' * 28}"
+    return License(
+        id="2f6c0b3e-7d0f-4b5e-9f44-1c9a4c1a9d10", text=text, expires_at=clock.now() + timedelta(days=365)
+    )
+
+
+def drawn(
+    app: Flask, checkout: CheckoutPage, locale: str, template: str = "checkout/show.html", **more: Any
+) -> str:
+    """Return the page of a checkout, or with `template` a part of it."""
+    facts = {
+        "checkout": checkout,
+        "poll_url": "/checkout/8k3hq2v9x0m4t7w1c5zr/status",
+        "check_url": "/checkout/8k3hq2v9x0m4t7w1c5zr/check",
+        "cancel_url": "/checkout/8k3hq2v9x0m4t7w1c5zr/cancel",
+        "phone_url": None,
+        "device": "desktop",
+        "next_ms": 600_000,
+        "refresh_count": 0,
+    }
+    with app.test_request_context("/checkout/8k3hq2v9x0m4t7w1c5zr"), force_locale(locale):
+        return render_template(template, **facts | more)

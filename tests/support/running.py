@@ -1,0 +1,121 @@
+"""A whole running shop (portal, worker, sandbox, database) for tests that break it."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from portal.kit.db import db
+from tests.support import databases
+from tests.support.browser import Browser
+from tests.support.processes import Portal, Sandbox, Worker, flask, portal_environment
+
+
+def eventually(check: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+    """Return what `check` gives once it is true; an error after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = check()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.1)
+
+
+class RunningShop:
+    """The processes, and what can be known of them from outside."""
+
+    def __init__(self, env: dict[str, str], sandbox: Sandbox, url: str) -> None:
+        self.env = env
+        self.sandbox = sandbox
+        self.portal = Portal(env)
+        self.worker = Worker(env)
+        self.engine = sa.create_engine(url.replace("mysql://", "mysql+mysqldb://", 1))
+
+    def visitor(self) -> Browser:
+        """Return a fresh browser."""
+        return Browser(self.portal.url)
+
+    def rows(self, statement: str, **values: Any) -> list[Any]:
+        """Read the database directly."""
+        with self.engine.connect() as connection:
+            return list(connection.execute(sa.text(statement), values))
+
+    def one(self, statement: str, **values: Any) -> Any:
+        """Read one value directly."""
+        return self.rows(statement, **values)[0][0]
+
+    def mails(self) -> list[Any]:
+        """Return the mails that were sent, read."""
+        paths = sorted(Path(self.env["MAIL_DIR"]).glob("*.eml"))
+        return [message_from_bytes(path.read_bytes(), policy=policy.default) for path in paths]
+
+    def number_of(self, order_id: str) -> str:
+        """Return the `out_trade_no` of an order's latest attempt."""
+        statement = (
+            "SELECT p.out_trade_no FROM payments p JOIN orders o ON o.id = p.order_id "
+            "WHERE o.public_id = :id ORDER BY p.id DESC"
+        )
+        return str(self.one(statement, id=order_id))
+
+    def pay(self, out_trade_no: str, **options: Any) -> Any:
+        """Pay on the sandbox's phone; WeChat then notifies the portal."""
+        return self.sandbox.control("POST", "/control/pay", {"out_trade_no": out_trade_no, **options})
+
+    def books(self) -> list[dict[str, Any]]:
+        """Return WeChat's own books."""
+        orders: list[dict[str, Any]] = self.sandbox.control("GET", "/control/orders")["orders"]
+        return orders
+
+    def begin_anew(self) -> None:
+        """Forget all orders and people, here and at WeChat, and run whole again: the next test's shop."""
+        self.sandbox.control("POST", "/control/reset", {})
+        kept = {"products", "courses", "prices", "alembic_version"}
+        with self.engine.begin() as connection:
+            for table in reversed(db.Model.metadata.sorted_tables):
+                if table.name not in kept:
+                    connection.execute(sa.delete(table))
+        for mail in Path(self.env["MAIL_DIR"]).glob("*.eml"):
+            mail.unlink()
+        self.portal.run_unarmed()
+        self.worker.run_unarmed()
+
+    def check_books(self) -> None:
+        """Compare WeChat's books with ours: a license, a ledger entry and a mail for each payment, and no more."""
+        paid = {book["out_trade_no"] for book in self.books() if book["state"] in ("SUCCESS", "REFUND")}
+        ours = {row[0] for row in self.rows("SELECT out_trade_no FROM payments WHERE status = 'paid'")}
+        assert ours == paid
+        assert self.one("SELECT COUNT(*) FROM ledger_entries") == len(paid)
+        assert self.one("SELECT COUNT(*) FROM licenses") == len(paid)
+        assert self.one("SELECT COUNT(DISTINCT entitlement_id) FROM licenses") == len(paid)
+        assert len(self.mails()) == len(paid)
+
+
+@contextmanager
+def running_shop(
+    directory: Path, server: databases.DatabaseServer, *, worker: bool = True, **settings: str
+) -> Iterator[RunningShop]:
+    """Start a shop with its catalogue and first key; everything ends with the block."""
+    url = databases.new_database(server)
+    with Sandbox(directory / "sandbox", "--notify-speed", "15") as sandbox:
+        env = portal_environment(directory / "var", url, sandbox, **settings)
+        flask(env, "db", "upgrade")
+        flask(env, "catalogue", "load", "portal/catalogue/demo.yaml")
+        json.loads(flask(env, "license-keys", "rotate", "--json").stdout)
+        shop = RunningShop(env, sandbox, url)
+        try:
+            shop.portal.start()
+            if worker:
+                shop.worker.start()
+            yield shop
+        finally:
+            for process in (shop.worker, shop.portal):
+                process.__exit__(None, None, None)
+            shop.engine.dispose()
+            databases.drop_database(server, url)
