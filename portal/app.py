@@ -16,16 +16,21 @@ from portal.gateways.wechat_pay import WeChatPayGateway
 from portal.kit import faults
 from portal.kit.db import db, engine_options, watch_connections
 from portal.licenses.key_ring import KeyRing
+from portal.licenses.revocations import RevocationList
 from portal.tools import Tools
 from portal.web import (
     account,
+    api,
     checkout,
+    device,
     errors,
     filters,
     headers,
     health,
     language,
     notify,
+    oauth,
+    provider,
     request_log,
     sign_in,
     static_files,
@@ -64,10 +69,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     headers.init_headers(app, settings)
     static_files.init_static_files(app)
     errors.init_errors(app)
-    for door in (storefront, sign_in, checkout, account, language, notify, health):
+    for door in (storefront, sign_in, checkout, account, device, language, notify, oauth, health):
         app.register_blueprint(door.bp)
-    for exempt in (notify.bp, health.bp):
+    for exempt in (notify.bp, oauth.bp, health.bp):
         csrf.exempt(exempt)
+    app.register_blueprint(provider.bp)
+    app.register_blueprint(api.docs_bp)
+    api.init_api(app)
     register_commands(app)
     return app
 
@@ -77,13 +85,15 @@ def make_tools(settings: Settings) -> Tools:
     gateway = WeChatPayGateway(settings)
     passphrase = settings.LICENSE_KEY_PASSPHRASE
     mail_url = settings.MAIL_URL
+    key_ring = KeyRing(
+        _absolute(settings.LICENSE_KEY_DIR), passphrase.get_secret_value() if passphrase else None
+    )
     return Tools(
         settings=settings,
         gateways={gateway.name: gateway},
-        key_ring=KeyRing(
-            _absolute(settings.LICENSE_KEY_DIR), passphrase.get_secret_value() if passphrase else None
-        ),
+        key_ring=key_ring,
         mailer=mailer_for(mail_url.get_secret_value() if mail_url else None, _absolute(settings.MAIL_DIR)),
+        revocations=RevocationList(key_ring),
     )
 
 

@@ -15,8 +15,12 @@ from portal.cases.models import CaseKind
 from portal.cases.services import open_case
 from portal.config import Settings
 from portal.delivery.account_mail import mail_register_again, mail_reset
+from portal.delivery.device_mail import mail_new_device
 from portal.delivery.license_mail import mail_license
 from portal.delivery.transport import Mailer, MailNotSent
+from portal.devices.grants import sweep_grants
+from portal.devices.tokens import sweep_tokens
+from portal.idempotency import services as idempotency
 from portal.kit import clock
 from portal.kit.db import db, transactional
 from portal.learners.resets import sweep_resets
@@ -97,6 +101,7 @@ KINDS: dict[str, Kind] = {
     "close_order": Kind(_close_order, (5, 5, 10, 20, 30, 60)),
     "issue_license": Kind(_issue_license, (2, 5, 10, 30)),
     "mail_license": Kind(_mailing(mail_license), _MAIL_PAUSES, _DAY),
+    "mail_new_device": Kind(_mailing(mail_new_device), _MAIL_PAUSES, _DAY),
     "mail_register_again": Kind(_mailing(mail_register_again), _MAIL_PAUSES, _DAY),
     # A link once drawn lives half an hour, sent or not: the next try comes well before its end.
     "mail_reset": Kind(_mailing(mail_reset), _MAIL_PAUSES[:-1], _DAY),
@@ -158,8 +163,9 @@ def end_overdue_orders(limit: int = _BATCH) -> int:
 
 
 def forget_what_is_over() -> int:
-    """Delete sessions, links and counts whose time is over; returns how many."""
-    return sweep_sessions() + sweep_resets() + sweep_throttles()
+    """Delete sessions, links, codes, tokens, keys and counts whose time is over; returns how many."""
+    of_people = sweep_sessions() + sweep_resets() + sweep_throttles()
+    return of_people + sweep_grants() + sweep_tokens() + idempotency.forget_old()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from portal.config import Settings
 from portal.delivery.transport import Mailer
 from portal.gateways.base import Gateway
 from portal.licenses.key_ring import KeyRing
+from portal.licenses.revocations import RevocationList
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class Tools:
     gateways: dict[str, Gateway]
     key_ring: KeyRing
     mailer: Mailer
+    revocations: RevocationList
 
     def gateway(self, name: str) -> Gateway:
         """Return the gateway called `name`."""

@@ -12,4 +12,4 @@ part "lint" $bin/ruff check --quiet .
 part "types" $bin/mypy
 part "import contracts" $bin/lint-imports --no-logo
 part "translations" $bin/python -m scripts.translations
-part "tests on SQLite" env PORTAL_TEST_DATABASE=sqlite $bin/python -m pytest -q -n 2 -m "not browser and not kill"
+part "tests on SQLite" env PORTAL_TEST_DATABASE=sqlite $bin/python -m pytest -q -n 2 -m "not browser and not kill and not fuzz"

@@ -29,10 +29,11 @@ part "types" $bin/mypy
 part "import contracts" $bin/lint-imports --no-logo
 part "translations" $bin/python -m scripts.translations
 part "tests on SQLite" tests sqlite -n 2 -m "not browser"
-part "tests on MariaDB" tests mariadb -n 2 -m "database and not browser"
+part "tests on MariaDB" tests mariadb -n 2 -m "database and not browser and not fuzz"
 if have_mysql; then
-    part "tests on MySQL" tests mysql -n 2 -m "database and not browser"
+    part "tests on MySQL" tests mysql -n 2 -m "database and not browser and not kill and not fuzz"
 else
     note "NOT TESTED ON MYSQL (only on MariaDB): no server here. Name one: PORTAL_TEST_MYSQLD=/path/to/mysqld make test"
 fi
-part "browser tests" tests sqlite -m browser
+part "browser tests" tests sqlite -m browser -n 2
+part "extension" scripts/extension.sh

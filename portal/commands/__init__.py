@@ -6,11 +6,14 @@ from portal.commands.audit import audit
 from portal.commands.catalogue import catalogue
 from portal.commands.demo_accounts import demo_accounts
 from portal.commands.license_keys import license_keys
+from portal.commands.licenses import licenses
+from portal.commands.payments import payments
 from portal.commands.sweep import sweep
+from portal.commands.tokens import tokens
 from portal.commands.users import users
 
 
 def register_commands(app: Flask) -> None:
     """Add the portal's commands to the app."""
-    for command in (audit, catalogue, demo_accounts, license_keys, sweep, users):
+    for command in (audit, catalogue, demo_accounts, license_keys, licenses, payments, sweep, tokens, users):
         app.cli.add_command(command)

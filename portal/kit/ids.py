@@ -10,13 +10,14 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _BEIJING = timezone(timedelta(hours=8))
 
 
-def _random_text(length: int) -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+def random_text(length: int, alphabet: str = _ALPHABET) -> str:
+    """Return `length` random characters of `alphabet`."""
+    return "".join(secrets.choice(alphabet) for _ in range(length))
 
 
 def new_public_id() -> str:
     """Return an unguessable public id: 20 characters, 100 bits, lower case."""
-    return _random_text(20).lower()
+    return random_text(20).lower()
 
 
 def new_out_trade_no(mode_letter: str, moment: datetime) -> str:
@@ -25,7 +26,7 @@ def new_out_trade_no(mode_letter: str, moment: datetime) -> str:
     Only digits and capital letters, 6 to 32 of them, so that it fits every gateway and never needs
     escaping in a path. `mode_letter` keeps test and live numbers apart.
     """
-    return f"LB{mode_letter}{moment.astimezone(_BEIJING):%y%m%d}{_random_text(18)}"
+    return f"LB{mode_letter}{moment.astimezone(_BEIJING):%y%m%d}{random_text(18)}"
 
 
 def new_secret() -> str:

@@ -30,7 +30,11 @@ class Locale(StrEnum):
 
 
 class Learner(Base):
-    """Anyone with an account. Outside the portal they are known by `public_id` only."""
+    """Anyone with an account. Outside the portal they are known by `public_id` only.
+
+    Whatever acts for the learner without a session (an editor's tokens) and was allowed before
+    `password_changed_at` is void.
+    """
 
     __tablename__ = "learners"
     __table_args__ = (one_of("role", Role), one_of("locale", Locale))
@@ -42,6 +46,7 @@ class Learner(Base):
     role: Mapped[str] = mapped_column(sa.String(16), default=Role.LEARNER.value)
     locale: Mapped[str] = mapped_column(sa.String(16), default=Locale.ZH.value)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    password_changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
     @property

@@ -159,8 +159,20 @@ def change_password(learner: Learner, old: str, new: str, keep_session: LoginSes
 def _store_password(learner: Learner, password_hash: str, keep_session: LoginSession | None) -> None:
     if not _replace_hash(learner, password_hash):
         raise BadCredentials
+    _note_new_password(learner)
     end_other_sessions(learner, keep_session)
     audit.record("learner.password_changed", actor(learner), actor(learner))
+
+
+def _note_new_password(learner: Learner) -> None:
+    """Note the moment of a new password, in the running transaction: it voids the tokens of editors."""
+    db.session.execute(
+        sa.update(Learner)
+        .where(Learner.id == learner.id)
+        .values(password_changed_at=clock.now())
+        .execution_options(synchronize_session=False)
+    )
+    db.session.refresh(learner)
 
 
 @transactional
@@ -175,7 +187,7 @@ def set_password(learner: Learner, password_hash: str, changed_by: str) -> None:
         .values(password_hash=password_hash)
         .execution_options(synchronize_session=False)
     )
-    db.session.refresh(learner)
+    _note_new_password(learner)
     end_other_sessions(learner, None)
     throttle.forget_tries(throttle.SIGN_IN, learner.email)
     audit.record("learner.password_changed", actor(learner), changed_by)

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from portal.kit import clock, faults, ids
-from portal.kit.db import db, insert_row
+from portal.kit.db import changed_one, db, insert_row
 from portal.kit.errors import Conflict
 from portal.licenses import text
 from portal.licenses.key_ring import KeyRing, KeyState
@@ -24,16 +24,17 @@ class AlreadyOwned(Conflict):
 
 @dataclass(frozen=True)
 class Grant:
-    """Who may use what, for how long, and the payment it stands on."""
+    """Who may use what, for how long, and what it stands on: a payment, or the reason of a grant."""
 
     learner_id: int
     subject: str
     course_id: str
-    order_id: int
-    payment_id: int
+    order_id: int | None
+    payment_id: int | None
     license_days: int
     max_downloads: int
     gitee: dict[str, str] | None
+    grant_reason: str | None = None
 
 
 def ownership_key(learner_id: int, course_id: str) -> str:
@@ -48,6 +49,7 @@ def _entitlement_values(grant: Grant) -> dict[str, Any]:
         "course_id": grant.course_id,
         "order_id": grant.order_id,
         "payment_id": grant.payment_id,
+        "grant_reason": grant.grant_reason,
         "status": EntitlementStatus.ACTIVE.value,
         "active_key": ownership_key(grant.learner_id, grant.course_id),
         "max_downloads": grant.max_downloads,
@@ -125,6 +127,30 @@ def sign_license(entitlement_id: int, grant: Grant, key_ring: KeyRing) -> str:
         )
     )
     return license_id
+
+
+def withdraw(license_id: str, reason: str) -> int | None:
+    """Revoke a license and the right behind it, in the running transaction.
+
+    Returns the entitlement's id, None when the license is not active (any more).
+    """
+    now = clock.now()
+    revoked = db.session.execute(
+        sa.update(License)
+        .where(License.id == license_id, License.status == LicenseStatus.ACTIVE.value)
+        .values(status=LicenseStatus.REVOKED.value, active_key=None, revoked_at=now, revoked_reason=reason)
+    )
+    if not changed_one(revoked):
+        return None
+    entitlement_id = db.session.execute(
+        sa.select(License.entitlement_id).where(License.id == license_id)
+    ).scalar_one()
+    db.session.execute(
+        sa.update(Entitlement)
+        .where(Entitlement.id == entitlement_id)
+        .values(status=EntitlementStatus.REVOKED.value, active_key=None)
+    )
+    return entitlement_id
 
 
 class LicenseCode(StrEnum):

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from portal.catalogue.models import Course
 from portal.kit import clock, ids
 from portal.kit.db import changed_one, db
-from portal.kit.errors import Conflict, TooMany
+from portal.kit.errors import Conflict, Invalid, TooMany
 from portal.orders.models import IllegalMove, Order, OrderStatus, sources_of
 
 OPEN_ORDERS_ALLOWED = 5
@@ -20,7 +20,7 @@ class PriceChanged(Conflict):
     code = "price_changed"
 
 
-class NotForSale(Conflict):
+class NotForSale(Invalid):
     """The course is free or withdrawn."""
 
     code = "not_for_sale"

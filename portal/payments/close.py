@@ -91,12 +91,17 @@ def _may_call(payment_id: int) -> bool:
 
 
 @transactional
-def start_closing(order: Order, how: OrderStatus, actor: str) -> bool:
-    """Mark a pending order as closing and put the work on record; return whether it was open."""
+def start_closing(order: Order, how: OrderStatus, actor: str, reason: str | None = None) -> bool:
+    """Mark a pending order as closing and put the work on record; return whether it was open.
+
+    Args:
+        reason: why, in the words of whoever asked.
+    """
     if not begin_closing(order.id, how):
         return False
     outbox.add("close_order", f"close_order:{order.id}", order.id)
-    audit.record(f"order.{how.value}_asked", f"order:{order.public_id}", actor)
+    facts = {"reason": reason} if reason else {}
+    audit.record(f"order.{how.value}_asked", f"order:{order.public_id}", actor, **facts)
     return True
 
 

@@ -167,6 +167,11 @@ def licenses_page_of(learner: Learner, number: int = 1) -> Page[LicenseLine]:
     return Page(lines, number, _count(License, learner))
 
 
+def all_licenses_of(learner: Learner) -> list[LicenseLine]:
+    """Return all of the learner's licenses: a handful, for one course is owned once at a time."""
+    return [LicenseLine(*row) for row in db.session.execute(_license_lines(learner))]
+
+
 def license_line_of(learner: Learner, license_id: str) -> LicenseLine:
     """Return one of the learner's licenses with what stands behind it.
 

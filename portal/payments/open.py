@@ -4,11 +4,8 @@ A repeat sends the stored request under the same number. Only one may ask at a t
 makes a new code and kills the one before.
 """
 
-import io
 from datetime import timedelta
 
-import qrcode
-import qrcode.image.svg
 import sqlalchemy as sa
 
 from portal.cases.models import CaseKind
@@ -22,6 +19,7 @@ from portal.orders.services import move_order, touch
 from portal.outbox import services as outbox
 from portal.payments.attempts import LIVE, add_attempt, end_attempt
 from portal.payments.models import Payment, PaymentStatus, VerifiedBy
+from portal.payments.qr import draw_qr
 from portal.payments.settle import lock_payment, settle_payment
 from portal.tools import Tools
 
@@ -78,16 +76,6 @@ def open_payment(payment_id: int, tools: Tools) -> bool:
 
 def _status(payment_id: int) -> str | None:
     return db.session.scalar(sa.select(Payment.status).where(Payment.id == payment_id))
-
-
-def draw_qr(code_url: str) -> str:
-    """Draw a QR code as SVG: white ground, level M, four modules of quiet zone, no logo."""
-    code = qrcode.QRCode(error_correction=qrcode.constants.ERROR_CORRECT_M, border=4, box_size=10)
-    code.add_data(code_url)
-    image = code.make_image(image_factory=qrcode.image.svg.SvgPathFillImage)
-    out = io.BytesIO()
-    image.save(out)
-    return out.getvalue().decode()
 
 
 @transactional

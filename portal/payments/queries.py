@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+import sqlalchemy.orm
 
 from portal.cases.models import Case, CaseKind, CaseStatus
 from portal.catalogue.models import Course
@@ -41,40 +42,49 @@ def purchase_of(learner: Learner, order_public_id: str) -> Purchase:
     Raises:
         NotFound: when there is none, or it is another's.
     """
-    order = _fresh(
-        sa.select(Order).where(Order.public_id == order_public_id, Order.learner_id == learner.id)
+    row = db.session.execute(
+        _purchases()
+        .where(Order.public_id == order_public_id, Order.learner_id == learner.id)
+        # What another transaction changed since must show, whatever this session read before.
+        .execution_options(populate_existing=True)
     ).first()
-    if order is None:
+    if row is None:
         raise NotFound
-    payments = _fresh(sa.select(Payment).where(Payment.order_id == order.id).order_by(Payment.id)).all()
+    order, payment, license_, was_code_shown, has_refund_due = row
     return Purchase(
         order=order,
-        payment=payments[-1] if payments else None,
-        license=_license_of(order) if order.status == OrderStatus.COMPLETED else None,
-        was_code_shown=any(payment.code_url for payment in payments),
-        has_refund_due=_has_refund_due(order.id),
+        payment=payment,
+        license=license_ if order.status == OrderStatus.COMPLETED else None,
+        was_code_shown=was_code_shown,
+        has_refund_due=has_refund_due,
         buyer_tag=learner.tag,
     )
 
 
-def _fresh(query: sa.Select[Row]) -> sa.ScalarResult[Row]:
-    """Read rows as they are now, also where this request has read them before it asked the gateway."""
-    return db.session.scalars(query.execution_options(populate_existing=True))
-
-
-def _license_of(order: Order) -> License | None:
-    return db.session.scalar(
-        sa.select(License)
-        .join(Entitlement, Entitlement.id == License.active_key)
-        .where(Entitlement.order_id == order.id)
+def _purchases() -> Any:
+    """Return the one statement that reads orders with all that belongs to them."""
+    attempt = sa.orm.aliased(Payment)
+    latest = sa.select(sa.func.max(attempt.id)).where(attempt.order_id == Order.id).scalar_subquery()
+    was_shown = sa.exists().where(attempt.order_id == Order.id, attempt.code_url.is_not(None))
+    return (
+        sa.select(Order, Payment, License, was_shown, refund_is_due())
+        .select_from(Order)
+        .outerjoin(Payment, Payment.id == latest)
+        .outerjoin(Entitlement, Entitlement.order_id == Order.id)
+        .outerjoin(License, License.active_key == Entitlement.id)
     )
 
 
-def _has_refund_due(order_id: int) -> bool:
-    query = sa.select(Case.id).where(
-        Case.order_id == order_id, Case.kind.in_(_MONEY_CASES), Case.status == CaseStatus.OPEN.value
+def refund_is_due() -> sa.ColumnElement[bool]:
+    """Return the condition that money came for an order which buys nothing and waits for its way back."""
+    return sa.exists().where(
+        Case.order_id == Order.id, Case.kind.in_(_MONEY_CASES), Case.status == CaseStatus.OPEN.value
     )
-    return db.session.scalar(query.limit(1)) is not None
+
+
+def order_id_of(order_public_id: str) -> int:
+    """Return the row id of an order, for a caller who has found it to be the learner's."""
+    return db.session.execute(sa.select(Order.id).where(Order.public_id == order_public_id)).scalar_one()
 
 
 def poll_row(learner_id: int, order_public_id: str) -> Any:

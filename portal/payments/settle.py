@@ -24,7 +24,7 @@ from portal.licenses import services as licenses
 from portal.licenses.key_ring import NoSigningKey
 from portal.licenses.models import Entitlement
 from portal.orders.models import Order, OrderStatus
-from portal.orders.services import move_order
+from portal.orders.services import move_order, touch
 from portal.outbox import services as outbox
 from portal.payments.models import Notification, Payment, PaymentStatus, Verdict, VerifiedBy
 from portal.tools import Tools
@@ -174,6 +174,8 @@ def _open_case(kind: CaseKind, notice: PaymentNotice, row: Any, text: str) -> No
         amount_fen=notice.amount_fen,
         currency=(notice.currency or "")[:3],
     )
+    if row is not None:
+        touch(row.order_id)
 
 
 def _mark_paid(row: Any, notice: PaymentNotice, verified_by: VerifiedBy) -> None:

@@ -39,7 +39,7 @@ def begin_checkout(learner: Learner, course: Course, seen_fen: int | None, tools
     Raises:
         AlreadyOwned, NotForSale, PriceChanged, TooMany: nothing was recorded.
     """
-    begun = _record(learner, course, seen_fen, tools)
+    begun = record_checkout(learner, course, seen_fen, tools)
     if begun.payment_id is not None:
         faults.point("order.after_commit")
         open_payment(begun.payment_id, tools)
@@ -47,7 +47,12 @@ def begin_checkout(learner: Learner, course: Course, seen_fen: int | None, tools
 
 
 @transactional
-def _record(learner: Learner, course: Course, seen_fen: int | None, tools: Tools) -> Begun:
+def record_checkout(learner: Learner, course: Course, seen_fen: int | None, tools: Tools) -> Begun:
+    """Put the order and its first attempt on record, or find the open one; the gateway hears of nothing.
+
+    Raises:
+        AlreadyOwned, NotForSale, PriceChanged, TooMany: nothing was recorded.
+    """
     is_owned, license_id = held_license(learner.id, course.id)
     if is_owned:
         raise AlreadyOwned(license_id=license_id)

@@ -1,4 +1,4 @@
-"""Errors as the one who asked can read them: a page for people, JSON for scripts and gateways."""
+"""Errors as the one who asked can read them: a page for people, problem+json for the API, JSON for gateways."""
 
 import logging
 from typing import Any
@@ -9,7 +9,8 @@ from flask_login import AnonymousUserMixin
 from werkzeug.exceptions import HTTPException
 
 from portal.kit.db import db
-from portal.kit.errors import PortalError, TooMany, Unavailable
+from portal.kit.errors import PortalError, Unavailable
+from portal.web import problems
 
 log = logging.getLogger(__name__)
 _PAGES = frozenset({400, 403, 404, 413, 429, 500, 503})
@@ -24,9 +25,11 @@ def _wants_json() -> bool:
 
 
 def answer(status: int, code: str, retry_after: int | None = None, **facts: Any) -> Response:
-    """Return the error as a page or as JSON."""
+    """Return the error as a page, as a problem or as JSON."""
     request_id = g.get("request_id", "")
-    if _wants_json():
+    if problems.are_wanted():
+        response = problems.problem(status, code, facts)
+    elif _wants_json():
         response = make_response({"code": code, "status": status, "request_id": request_id}, status)
     else:
         page = f"errors/{status}.html" if status in _PAGES else "errors/error.html"
@@ -45,10 +48,10 @@ def init_errors(app: Flask) -> None:
 
     @app.errorhandler(PortalError)
     def expected(error: PortalError) -> Response:
-        retry_after = error.retry_after if isinstance(error, TooMany) else None
+        retry_after: int | None = getattr(error, "retry_after", None)
         if isinstance(error, Unavailable):
             retry_after = _RETRY_SECONDS
-        return answer(error.status, error.code, retry_after, detail=error.detail)
+        return answer(error.status, error.code, retry_after, detail=error.detail, **error.facts)
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:

@@ -1,6 +1,7 @@
 """Which language a page is in, and the switch in its header.
 
-The account's language wins, then the cookie of the switch, then the browser's wish; the rest is Chinese.
+The account's language wins, then the cookie of the switch, then the browser's wish; the rest is Chinese. A
+program of the API says what it wants with each request, and has no cookie: its wish wins, then the account.
 """
 
 from urllib.parse import unquote
@@ -13,7 +14,9 @@ from werkzeug.wrappers import Response as BaseResponse
 from portal.kit.errors import BadRequest
 from portal.learners.models import Locale
 from portal.learners.services import change_locale
+from portal.web import problems
 from portal.web.auth import current_learner
+from portal.web.bearer import locale_of_holder
 
 bp = Blueprint("language", __name__)
 
@@ -45,6 +48,9 @@ def switch() -> BaseResponse:
 
 def select_locale() -> str:
     """Return the language for this request."""
+    if problems.are_wanted():
+        wish = request.accept_languages.best_match(list(_WISHES))
+        return _WISHES[wish].value if wish else locale_of_holder() or Locale.ZH.value
     return (_locale_of_account() or _locale_of_cookie() or _locale_of_browser()).value
 
 

@@ -38,6 +38,11 @@ def was_understood(response: Response) -> bool:
     return response.status_code != 422
 
 
+def was_mistyped(response: Response) -> bool:
+    """Tell whether what was typed is wrong: guesses are counted, the rest is not."""
+    return response.status_code == 422
+
+
 def init_limits(app: Flask, settings: Settings) -> None:
     """Count in the store that the settings name, and answer a breach as `TooMany`."""
     app.config["RATELIMIT_STORAGE_URI"] = settings.RATELIMIT_STORAGE_URI

@@ -15,7 +15,17 @@ from portal.kit import ids
 log = logging.getLogger("portal.request")
 _GIVEN_ID = re.compile(r"[0-9A-Za-z-]{8,64}", re.ASCII)
 # Polls and probes come by the thousand; they are logged only when something is wrong.
-_QUIET = frozenset({"checkout.status", "health.healthz", "health.readyz", "static", "notify.wechat"})
+_QUIET = frozenset(
+    {
+        "api_payments.session",
+        "checkout.status",
+        "health.healthz",
+        "health.readyz",
+        "static",
+        "notify.wechat",
+        "provider.health",
+    }
+)
 
 
 def context() -> dict[str, Any]:

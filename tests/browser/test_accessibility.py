@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route
 
 from portal.learners.models import Locale
-from portal.web.checkout.page import CheckoutState
+from portal.payments.checkout_state import CheckoutState
 from tests.browser.conftest import Visitor
 from tests.support.checkouts import checkout_in, drawn
 from tests.support.shop import COURSE

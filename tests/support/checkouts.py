@@ -9,9 +9,9 @@ from flask_babel import force_locale
 from portal.kit import clock
 from portal.licenses.models import License
 from portal.orders.models import Order
+from portal.payments.checkout_state import CheckoutPage, CheckoutState
 from portal.payments.models import Payment
 from portal.payments.queries import Purchase
-from portal.web.checkout.page import CheckoutPage, CheckoutState
 
 _STATUS = {
     CheckoutState.DELIVERING: "paid",

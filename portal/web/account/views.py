@@ -10,6 +10,8 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from portal.delivery.resend import resend_license as ask_for_mail
+from portal.devices import tokens
+from portal.devices.queries import editors_of
 from portal.kit.errors import Conflict, Invalid, NotFound
 from portal.learners import sessions
 from portal.licenses.models import LicenseStatus
@@ -144,9 +146,13 @@ def download_license(license_id: str) -> Response:
 @limiter.limit("5 per hour", key_func=_account)
 def resend_license(license_id: str) -> ResponseReturnValue:
     """Send the license's mail again."""
-    found = _license(license_id).license
+    line = _license(license_id)
+    found = line.license
     if found.status != LicenseStatus.ACTIVE:
         raise Conflict("license_not_active")
+    if line.order is None:
+        # The mail is a receipt, too; what was granted has none.
+        raise Conflict("license_not_bought")
     ask_for_mail(required_learner(), found.id)
     flash(_("The license is on its way to your e-mail address."), "success")
     return redirect(url_for(".license", license_id=found.id), 303)
@@ -155,9 +161,14 @@ def resend_license(license_id: str) -> ResponseReturnValue:
 @bp.get("/devices")
 @login_required
 def devices() -> str:
-    """List where the account is signed in."""
-    found = sessions.sessions_of(required_learner().id)
-    return render_template("account/devices.html", sessions=found, here=current_session())
+    """List where the account is signed in, and the editors that act for it."""
+    learner = required_learner()
+    return render_template(
+        "account/devices.html",
+        sessions=sessions.sessions_of(learner.id),
+        editors=editors_of(learner.id),
+        here=current_session(),
+    )
 
 
 @bp.post("/devices/<session_id>/end")
@@ -170,6 +181,15 @@ def end_session(session_id: str) -> ResponseReturnValue:
         return redirect(url_for("storefront.courses"), 303)
     sessions.end_session(required_learner(), _known_form(session_id))
     flash(_("That browser is signed out."), "success")
+    return redirect(url_for(".devices"), 303)
+
+
+@bp.post("/devices/editors/<editor_id>/end")
+@login_required
+def end_editor(editor_id: str) -> ResponseReturnValue:
+    """End one editor: its next request is nobody's."""
+    tokens.end_editor(required_learner(), _known_form(editor_id))
+    flash(_("That editor is disconnected."), "success")
     return redirect(url_for(".devices"), 303)
 
 

@@ -17,11 +17,11 @@ from portal.learners.models import Learner
 from portal.licenses.services import AlreadyOwned
 from portal.orders.models import OrderStatus
 from portal.orders.services import NotForSale, PriceChanged
+from portal.payments.checkout_state import CheckoutPage, CheckoutState
 from portal.payments.close import check_order, close_order, start_closing
 from portal.payments.queries import Purchase, poll_row, purchase_of
 from portal.payments.start import begin_checkout
 from portal.web.auth import current_learner
-from portal.web.checkout.page import CheckoutPage, CheckoutState
 from portal.web.limits import limiter
 from portal.web.tools import tools
 
@@ -30,7 +30,6 @@ bp = Blueprint("checkout", __name__)
 _MOST_REFRESHES = 12
 _PRICE = re.compile(r"\d{1,9}", re.ASCII)
 _ORDER_ID = re.compile(r"[0-9a-z]{20}", re.ASCII)
-_SLOW_STATES = frozenset({CheckoutState.GATEWAY_DOWN, CheckoutState.DELIVERY_DELAYED})
 
 
 def _learner() -> Learner:
@@ -100,7 +99,7 @@ def _facts(checkout: CheckoutPage) -> dict[str, object]:
         "cancel_url": url_for("checkout.cancel", order_id=order_id),
         "phone_url": _sandbox_phone(checkout),
         "device": _device(),
-        "next_ms": _next_ms(checkout),
+        "next_ms": checkout.poll_seconds * 1000,
         "support_email": settings.SUPPORT_EMAIL,
     }
 
@@ -126,16 +125,6 @@ def _device() -> str:
     return "phone" if re.search(r"Mobi|Android|iPhone", browser) else "desktop"
 
 
-def _next_ms(checkout: CheckoutPage) -> int:
-    """Pace the page: 2 s for a minute, 5 s to five minutes, then 15 s (UX B1)."""
-    if checkout.state in _SLOW_STATES:
-        return 15_000
-    age = (clock.now() - checkout.order.created_at).total_seconds()
-    if checkout.state is not CheckoutState.AWAITING_PAYMENT:
-        return 2_000
-    return 2_000 if age < 60 else 5_000 if age < 300 else 15_000
-
-
 @bp.get("/checkout/<order_id>/status")
 @login_required
 @limiter.limit("300/minute", key_func=_account)
@@ -154,15 +143,15 @@ def status(order_id: str) -> ResponseReturnValue:
         "state": checkout.state,
         "html": render_template("checkout/_status.html", **_facts(checkout)),
         "stop": checkout.is_final,
-        "next_ms": _next_ms(checkout),
+        "next_ms": checkout.poll_seconds * 1000,
     }
     return _polled(Response(json.dumps(body, ensure_ascii=False), mimetype="application/json"), etag)
 
 
 def _polled(response: Response, etag: str) -> Response:
     response.set_etag(etag)
-    # Kept by the page itself and asked about at every poll; no cache on the way may keep it.
-    response.headers["Cache-Control"] = "private, no-cache"
+    # The page itself keeps the tag and sends it; no cache may keep an answer that may hold a license.
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 

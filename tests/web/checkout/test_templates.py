@@ -6,7 +6,7 @@ import re
 import pytest
 
 from portal.config import ROOT
-from portal.web.checkout.page import FINAL, CheckoutState
+from portal.payments.checkout_state import FINAL, CheckoutState
 from tests.support.checkouts import checkout_in, drawn
 
 SAYS = {

@@ -1,4 +1,4 @@
-"""What the checkout page shows: one of a fixed set of states, worked out from the rows."""
+"""What a checkout shows, on its page and in the API: one of a fixed set of states, worked out from the rows."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,10 +10,11 @@ from portal.payments.models import Payment, PaymentStatus
 from portal.payments.queries import Purchase
 
 _DELIVERY_IS_LATE_AFTER = 60
+_SLOWEST = 15
 
 
 class CheckoutState(StrEnum):
-    """Everything a learner can meet on the page (one vocabulary for page, poll and mail)."""
+    """Everything a learner can meet (one vocabulary for page, poll, API and mail)."""
 
     PREPARING = "preparing"
     GATEWAY_DOWN = "gateway_down"
@@ -30,6 +31,7 @@ class CheckoutState(StrEnum):
     """Money came that did not buy this order (too late, or not the right amount): it goes back."""
 
 
+_SLOW = frozenset({CheckoutState.GATEWAY_DOWN, CheckoutState.DELIVERY_DELAYED})
 FINAL = frozenset(
     {
         CheckoutState.DELIVERED,
@@ -43,7 +45,7 @@ FINAL = frozenset(
 
 @dataclass(frozen=True)
 class CheckoutPage:
-    """What the templates of the checkout draw. Times in seconds."""
+    """What the templates of the checkout draw and the API tells. Times in seconds."""
 
     purchase: Purchase
 
@@ -100,6 +102,16 @@ class CheckoutPage:
     def is_final(self) -> bool:
         """Tell whether the page will not change any more by itself."""
         return self.state in FINAL
+
+    @property
+    def poll_seconds(self) -> int:
+        """When to look again: 2 s for a minute, 5 s to five minutes, then 15 s (UX B1)."""
+        if self.state in _SLOW:
+            return _SLOWEST
+        if self.state is not CheckoutState.AWAITING_PAYMENT:
+            return 2
+        age = (clock.now() - self.order.created_at).total_seconds()
+        return 2 if age < 60 else 5 if age < 300 else _SLOWEST
 
     @property
     def was_code_shown(self) -> bool:
