@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# install.sh [dev] [mysql]: makes .venv and installs the locked packages into it, then compiles translations.
+# install.sh [dev] [mysql] [node]: makes .venv and installs the locked packages into it, then compiles translations.
 # Without arguments: what the portal needs to run. MySQL's driver is added when DATABASE_URL asks for it.
 # Does nothing, quickly, when all is installed already.
 set -euo pipefail
@@ -9,6 +9,8 @@ fail() {
     printf 'install: %s\n' "$@" >&2
     exit 1
 }
+
+. scripts/node.sh
 
 find_python() {
     local candidate
@@ -40,7 +42,8 @@ for part in "$@"; do
     case $part in
     dev) wanted="$wanted requirements-dev.txt" ;;
     mysql) wanted="$wanted requirements-mysql.txt" ;;
-    *) fail "unknown part '$part'; there are: dev mysql" ;;
+    node) has_node || wanted="$wanted requirements-node.txt" ;;
+    *) fail "unknown part '$part'; there are: dev mysql node" ;;
     esac
 done
 case ${DATABASE_URL:-} in

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Regenerates the three lock files from pyproject.toml: for every platform, with hashes, and only with
+# Regenerates the lock files from pyproject.toml: for every platform, with hashes, and only with
 # releases that have been public for a week, so that a poisoned one has had time to be found.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,11 +17,12 @@ compile() { # compile OUTPUT HEADER [uv options]
 
 compile requirements.txt "What the portal needs to run."
 
-# The other two stand on top: the same versions, and only what is not in requirements.txt already.
+# The others stand on top: the same versions, and only what is not in requirements.txt already.
 on_top=(--constraint requirements.txt)
 while read -r name; do
     on_top+=(--no-emit-package "$name")
 done < <(sed -nE 's/^([A-Za-z0-9._-]+)==.*/\1/p' requirements.txt | sort -u)
 
 compile requirements-dev.txt "What tests and checks need, on top of requirements.txt." --extra dev "${on_top[@]}"
+compile requirements-node.txt "Node.js for tests, where the system has none of 20 or newer." --extra node "${on_top[@]}"
 compile requirements-mysql.txt "What MySQL needs, on top of requirements.txt; built with a C compiler." --extra mysql "${on_top[@]}"

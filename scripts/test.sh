@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/parts.sh
+. scripts/node.sh
 
 bin=.venv/bin
 get_mysql=../shared/tools/get-mysql.sh
@@ -22,7 +23,7 @@ have_mysql() { # an installed MySQL server, a named one, or one that get_mysql u
 }
 
 part "system packages" scripts/system-packages.sh
-part "install" scripts/install.sh dev mysql
+part "install" scripts/install.sh dev mysql node
 part "format" $bin/ruff format --check --quiet .
 part "lint" $bin/ruff check --quiet .
 part "types" $bin/mypy

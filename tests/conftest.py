@@ -37,9 +37,12 @@ def database_server() -> Iterator[databases.DatabaseServer]:
 
 
 @pytest.fixture(scope="session")
-def session_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+def session_sandbox() -> Iterator[Sandbox]:
     """One WeChat Pay for all tests of a process; `sandbox` gives it empty."""
-    with Sandbox(tmp_path_factory.mktemp("wechat") / "sandbox") as sandbox:
+    with (
+        databases.memory_directory("portal-wechat-") as directory,
+        Sandbox(Path(directory) / "sandbox") as sandbox,
+    ):
         yield sandbox
 
 
@@ -101,12 +104,29 @@ def clock(sandbox: Sandbox) -> Iterator[Clock]:
         yield moved
 
 
+@pytest.fixture(scope="session")
+def demo_rows(session_app: Flask) -> dict[sa.Table, list[dict[str, Any]]]:
+    """The rows of the demo catalogue, loaded once: reading YAML for every test would take longer than most tests."""
+    with session_app.app_context():
+        _begin_with({})
+        loading.load((ROOT / "portal/catalogue/demo.yaml").read_text(encoding="utf-8"))
+        tables = [
+            table
+            for table in db.Model.metadata.sorted_tables
+            if table.name in {"products", "courses", "prices"}
+        ]
+        with db.engine.connect() as connection:
+            return {
+                table: [dict(row) for row in connection.execute(sa.select(table)).mappings()]
+                for table in tables
+            }
+
+
 @pytest.fixture
-def app(session_app: Flask, sandbox: Sandbox) -> Flask:
+def app(session_app: Flask, sandbox: Sandbox, demo_rows: dict[sa.Table, list[dict[str, Any]]]) -> Flask:
     """The portal with the demo catalogue and nothing else in its database."""
     with session_app.app_context():
-        _empty_database()
-        loading.load((ROOT / "portal/catalogue/demo.yaml").read_text(encoding="utf-8"))
+        _begin_with(demo_rows)
         limiter.reset()
         for gateway in _tools(session_app).gateways.values():
             gateway.forget_keys()
@@ -114,10 +134,12 @@ def app(session_app: Flask, sandbox: Sandbox) -> Flask:
     return session_app
 
 
-def _empty_database() -> None:
+def _begin_with(rows: dict[sa.Table, list[dict[str, Any]]]) -> None:
     with db.engine.begin() as connection:
         for table in reversed(db.Model.metadata.sorted_tables):
             connection.execute(sa.delete(table))
+        for table, kept in rows.items():
+            connection.execute(sa.insert(table), kept)
 
 
 @pytest.fixture

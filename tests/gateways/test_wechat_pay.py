@@ -334,6 +334,7 @@ class TestAdapter:
             codes.raise_for(call, status, code, None)
 
 
+@pytest.mark.slow
 class TestTime:
     @pytest.mark.parametrize("kind", ["hang", "drip"])
     def test_a_call_ends_within_ten_seconds(self, app, tools, fault, heal, kind):

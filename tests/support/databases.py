@@ -105,12 +105,18 @@ def share_server(config: Any) -> None:
     config.add_cleanup(stop)
 
 
+def memory_directory(prefix: str) -> tempfile.TemporaryDirectory[str]:
+    """Make a temporary directory in memory where the system has one: what is thrown away need not be durable."""
+    memory = Path("/dev/shm")
+    return tempfile.TemporaryDirectory(prefix=prefix, dir=memory if memory.is_dir() else None)
+
+
 @contextlib.contextmanager
 def database_server(*, own: bool = False) -> Iterator[DatabaseServer]:
     """Give the shared server, or with `own` one that nobody else uses and that may be killed."""
     kind = wanted_kind()
     if kind == "sqlite":
-        with tempfile.TemporaryDirectory(prefix="portal-sqlite-") as directory:
+        with memory_directory("portal-sqlite-") as directory:
             yield DatabaseServer(kind, Path(directory))
     elif (shared := os.environ.get(_SHARED)) and not own:
         yield DatabaseServer(kind, Path(tempfile.gettempdir()), urlsplit(shared).port or 3306)

@@ -19,14 +19,19 @@ def add_error(field: Field, text: str) -> None:
     field.errors = [*field.errors, text]
 
 
-class LoginForm(FlaskForm):
-    """Address and password."""
+class AddressForm(FlaskForm):
+    """The address of an account."""
 
     email = EmailField(
         _l("E-mail address"),
         [DataRequired(_EMAIL_MISSING)],
         render_kw=_EMAIL_HINTS,
     )
+
+
+class LoginForm(AddressForm):
+    """Address and password."""
+
     password = PasswordField(
         _l("Password"),
         [DataRequired(_l("Enter your password."))],
@@ -34,28 +39,13 @@ class LoginForm(FlaskForm):
     )
 
 
-class RegisterForm(FlaskForm):
+class RegisterForm(AddressForm):
     """Address and a password to be; asked for once, because it can be shown and mailed anew."""
 
-    email = EmailField(
-        _l("E-mail address"),
-        [DataRequired(_EMAIL_MISSING)],
-        render_kw=_EMAIL_HINTS,
-    )
     password = PasswordField(
         _l("Password"),
         [DataRequired(_l("Choose a password."))],
         render_kw={"autocomplete": "new-password"},
-    )
-
-
-class ForgotForm(FlaskForm):
-    """The address of an account."""
-
-    email = EmailField(
-        _l("E-mail address"),
-        [DataRequired(_EMAIL_MISSING)],
-        render_kw=_EMAIL_HINTS,
     )
 
 

@@ -19,7 +19,7 @@ from portal.web.csrf import FormExpired
 from portal.web.errors import answer
 from portal.web.limits import limiter, was_understood
 from portal.web.password_words import password_hint, weakness_text
-from portal.web.sign_in.forms import ForgotForm, LoginForm, RegisterForm, ResetForm, add_error
+from portal.web.sign_in.forms import AddressForm, LoginForm, RegisterForm, ResetForm, add_error
 
 bp = Blueprint("sign_in", __name__)
 
@@ -27,7 +27,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _FORMS: dict[str, type[FlaskForm]] = {
     "sign_in.login": LoginForm,
     "sign_in.register": RegisterForm,
-    "sign_in.forgot": ForgotForm,
+    "sign_in.forgot": AddressForm,
     "sign_in.reset": ResetForm,
 }
 
@@ -137,7 +137,7 @@ def logout() -> ResponseReturnValue:
 @limiter.limit("5 per hour", methods=["POST"], deduct_when=was_understood)
 def forgot() -> ResponseReturnValue:
     """Have a link mailed, if the address has an account; the answer is the same if not."""
-    form = ForgotForm()
+    form = AddressForm()
     if not form.validate_on_submit():
         return _page(form, 422 if form.is_submitted() else 200)
     try:
