@@ -134,6 +134,7 @@ def _run(claim: Claim, tools: Tools) -> bool:
         _put_off(claim, kind, str(error))
         return False
     except Exception as error:
+        # Whatever is wrong with one row must not stop the others; it is logged and ends as a case.
         db.session.rollback()
         log.exception("job failed", extra={"alert": True, "job_kind": claim.kind, "job_id": claim.id})
         _put_off(claim, kind, type(error).__name__, patience=8)
@@ -144,11 +145,16 @@ def _run(claim: Claim, tools: Tools) -> bool:
 
 @transactional
 def _put_off(claim: Claim, kind: Kind, reason: str, patience: int | None = None) -> None:
+    evidence = {"kind": claim.kind, "reason": reason}
     is_over = kind.gives_up_after is not None and clock.now() - claim.created_at > kind.gives_up_after
-    if is_over or (patience is not None and claim.attempts >= patience):
+    fails_often = patience is not None and claim.attempts >= patience
+    if is_over or (fails_often and kind.gives_up_after is not None):
         if outbox.give_up(claim, reason):
-            open_case(CaseKind.DEAD_LETTER, claim.effect_key, {"kind": claim.kind, "reason": reason})
+            open_case(CaseKind.DEAD_LETTER, claim.effect_key, evidence)
         return
+    if fails_often:
+        # Money hangs on it, and its attempts may have been mere waiting: a person looks, and it goes on.
+        open_case(CaseKind.DEAD_LETTER, claim.effect_key, evidence)
     outbox.delay(claim, kind.pauses[min(claim.attempts, len(kind.pauses)) - 1], reason)
 
 

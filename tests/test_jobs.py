@@ -158,6 +158,23 @@ def test_what_has_no_time_is_tried_for_ever(deeds, tools, clock, monkeypatch, co
     assert (count(Case), statuses()) == (0, {"a": JobStatus.PENDING})
 
 
+def test_a_failure_after_long_waiting_never_ends_what_has_no_time(deeds, tools, clock, monkeypatch, count):
+    """A license waits for its key for hours; then the database is away for a moment."""
+    monkeypatch.setitem(jobs.KINDS, "test", Kind(deeds, (10,)))
+    add("a")
+    deeds.failures["a"] = NotYet("the key is away")
+    for _ in range(12):
+        jobs.run_due(tools)
+        clock.travel(seconds=11)
+    deeds.failures["a"] = RuntimeError("the database is away")
+    jobs.run_due(tools)
+    assert (statuses(), count(Case)) == ({"a": JobStatus.PENDING}, 1)
+    del deeds.failures["a"]
+    clock.travel(seconds=11)
+    assert jobs.run_due(tools) == 1
+    assert deeds.done == ["a"]
+
+
 def test_who_lost_the_lease_opens_no_case(deeds, tools, clock, count, monkeypatch):
     def slow(_claim, _tools) -> None:
         clock.travel(hours=25)
