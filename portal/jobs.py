@@ -11,6 +11,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from portal.audit import services as audit
+from portal.batches import services as batches
 from portal.cases.models import CaseKind
 from portal.cases.services import open_case
 from portal.config import Settings
@@ -92,6 +93,28 @@ def _mailing(mail: Callable[[str, str, Mailer, Settings], None]) -> Callable[[Cl
     return send
 
 
+# What a step of each kind of long work does, in the transaction it is given.
+STEPS: dict[str, batches.StepOf] = {}
+# A claim is for a minute; a batch that goes on gives its worker back to other work before.
+_BATCH_TURN = timedelta(seconds=20)
+
+
+def _run_batch(claim: Claim, _tools: Tools) -> None:
+    batch_id, until = int(claim.subject_id), clock.now() + _BATCH_TURN
+    try:
+        while batches.advance(batch_id, STEPS):
+            if clock.now() >= until:
+                raise NotYet("goes on")
+    except NotYet:
+        raise
+    except Exception as error:
+        # A step that fails three times ends its batch as failed; what was done before it stays.
+        db.session.rollback()
+        log.exception("batch step failed", extra={"alert": True, "batch_id": batch_id})
+        if not batches.note_failure(batch_id, type(error).__name__):
+            raise NotYet(type(error).__name__) from None
+
+
 _DAY = timedelta(hours=24)
 _MAIL_PAUSES = (10, 60, 300, 900, 3600)
 KINDS: dict[str, Kind] = {
@@ -100,6 +123,7 @@ KINDS: dict[str, Kind] = {
     "watch_payment": Kind(_watch_payment, (90, 180, 300, 600)),
     "close_order": Kind(_close_order, (5, 5, 10, 20, 30, 60)),
     "issue_license": Kind(_issue_license, (2, 5, 10, 30)),
+    "run_batch": Kind(_run_batch, (1,)),
     "mail_license": Kind(_mailing(mail_license), _MAIL_PAUSES, _DAY),
     "mail_new_device": Kind(_mailing(mail_new_device), _MAIL_PAUSES, _DAY),
     "mail_register_again": Kind(_mailing(mail_register_again), _MAIL_PAUSES, _DAY),

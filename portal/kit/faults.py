@@ -25,6 +25,7 @@ POINTS = frozenset(
         "license.after_sign",
         "close.after_call",
         "mail.after_send",
+        "batch.before_commit",
     }
 )
 
