@@ -3,11 +3,12 @@
 import hashlib
 import secrets
 import uuid
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
+
+from portal.kit.beijing import BEIJING
 
 # Crockford's base 32 without vowels that could spell words: unambiguous when read aloud or typed.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_BEIJING = timezone(timedelta(hours=8))
 
 
 def random_text(length: int, alphabet: str = _ALPHABET) -> str:
@@ -26,7 +27,7 @@ def new_out_trade_no(mode_letter: str, moment: datetime) -> str:
     Only digits and capital letters, 6 to 32 of them, so that it fits every gateway and never needs
     escaping in a path. `mode_letter` keeps test and live numbers apart.
     """
-    return f"LB{mode_letter}{moment.astimezone(_BEIJING):%y%m%d}{random_text(18)}"
+    return f"LB{mode_letter}{moment.astimezone(BEIJING):%y%m%d}{random_text(18)}"
 
 
 def new_secret() -> str:

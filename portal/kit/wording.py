@@ -1,15 +1,13 @@
 """Money and moments in the words of a reader: the same on a page, in a mail and in an alt text."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
 from babel.dates import format_datetime
 
+from portal.kit.beijing import BEIJING
 from portal.kit.money import yuan
-
-# China has one zone and no summer time.
-BEIJING = timezone(timedelta(hours=8), "Asia/Shanghai")
 
 _MOMENT = {"en": "d MMMM y, HH:mm 'Beijing time'", "zh": "'北京时间' y年M月d日 HH:mm"}
 _DAY = {"en": "d MMMM y", "zh": "y年M月d日"}
