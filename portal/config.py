@@ -157,6 +157,10 @@ class Settings(BaseModel):
     TRUSTED_PROXIES: Annotated[int, Field(ge=0, le=5)] = 0
     # A code_url lives two hours, and one on the page is never exchanged for another.
     ORDER_TTL_SECONDS: Annotated[int, Field(ge=120, le=7200)] = 3600
+    # What one person may give away alone, in fen: at once, and in a day (in Beijing).
+    APPROVAL_SINGLE_FEN: Annotated[int, Field(ge=0, le=100_000_000)] = 20_000
+    APPROVAL_DAY_FEN: Annotated[int, Field(ge=0, le=1_000_000_000)] = 100_000
+    APPROVAL_ONE_PERSON_SHOP: bool = False
     LOG_LEVEL: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
     PORTAL_FAULT: str | None = None
     FLASK_DEBUG: bool = False
