@@ -85,17 +85,67 @@ class PaymentNotice:
     currency: str | None = None
     paid_at: datetime | None = None
     payer_hash: str | None = None
+    has_refund: bool = False
+    """The gateway says that some of it went back, not how much (its refunds do)."""
+
+
+class RefundState(StrEnum):
+    """What a gateway says of a refund."""
+
+    NOT_FOUND = "not_found"
+    """Only a hint: WeChat Pay does not sign this answer."""
+    PROCESSING = "processing"
+    SUCCESS = "success"
+    ABNORMAL = "abnormal"
+    """The payer's account cannot be reached; a person repairs it at the gateway, under the same number."""
+    CLOSED = "closed"
+    """Never to happen under this number."""
+
+
+@dataclass(frozen=True)
+class RefundRequest:
+    """What is asked of a gateway: `amount_fen` of the `total_fen` that were paid, back to the payer."""
+
+    out_refund_no: str
+    transaction_id: str
+    amount_fen: int
+    total_fen: int
+    currency: str
+    reason: str
+    """Shown to the payer by the gateway; cut to what it takes."""
+    notify_url: str
+
+
+@dataclass(frozen=True)
+class RefundNotice:
+    """What a verified message or answer says of one refund, translated. None: not told.
+
+    `account` is where the money goes, in the gateway's words (a bank and four digits).
+    """
+
+    gateway: str
+    mchid: str
+    out_refund_no: str
+    state: RefundState
+    refund_id: str | None = None
+    out_trade_no: str | None = None
+    transaction_id: str | None = None
+    amount_fen: int | None = None
+    total_fen: int | None = None
+    currency: str | None = None
+    succeeded_at: datetime | None = None
+    account: str | None = None
 
 
 @dataclass(frozen=True)
 class VerifiedNotification:
-    """A genuine notification. `notice` is None when it is not about a payment, or unreadable."""
+    """A genuine notification. `notice` is None when it is about something else, or unreadable."""
 
     gateway: str
     event_id: str
     event_type: str
     body: str
-    notice: PaymentNotice | None
+    notice: PaymentNotice | RefundNotice | None
     problem: str | None = None
 
 
@@ -135,6 +185,23 @@ class Gateway(Protocol):
 
         Raises:
             GatewayRejected, GatewayUnknown, NumberSpent.
+        """
+
+    def refund_fields(self, request: RefundRequest) -> dict[str, Any]:
+        """Return the exact request to store and send, for the first call and every repeat."""
+
+    def create_refund(self, fields: Mapping[str, Any]) -> RefundNotice:
+        """Ask for a refund, or ask again with the same fields; it is accepted, not yet done.
+
+        Raises:
+            GatewayRejected, GatewayUnknown: not signed, so a query decides what became of it.
+        """
+
+    def query_refund(self, out_refund_no: str) -> RefundNotice:
+        """Ask what became of a refund; NOT_FOUND is a hint.
+
+        Raises:
+            GatewayRejected, GatewayUnknown.
         """
 
     def parse_notification(self, headers: Headers, body: bytes) -> VerifiedNotification:

@@ -23,6 +23,16 @@ class OrderStatus(StrEnum):
     CANCELLED = "cancelled"
     FAILED = "failed"
     """The gateway refused to open a payment; nobody can have paid."""
+    REFUNDED = "refunded"
+    """All that was paid went back; the license is revoked."""
+
+
+class RefundState(StrEnum):
+    """What is under way with the money of a paid order."""
+
+    REQUESTED = "requested"
+    PROCESSING = "processing"
+    ABNORMAL = "abnormal"
 
 
 MOVES: dict[OrderStatus, frozenset[OrderStatus]] = {
@@ -35,12 +45,13 @@ MOVES: dict[OrderStatus, frozenset[OrderStatus]] = {
             OrderStatus.FAILED,
         }
     ),
-    OrderStatus.PAID: frozenset({OrderStatus.COMPLETED}),
-    OrderStatus.COMPLETED: frozenset(),
+    OrderStatus.PAID: frozenset({OrderStatus.COMPLETED, OrderStatus.REFUNDED}),
+    OrderStatus.COMPLETED: frozenset({OrderStatus.REFUNDED}),
     # Money that arrives late is honoured while the course is not owned (DECISIONS 15).
     OrderStatus.EXPIRED: frozenset({OrderStatus.PAID, OrderStatus.COMPLETED}),
     OrderStatus.CANCELLED: frozenset({OrderStatus.PAID, OrderStatus.COMPLETED}),
     OrderStatus.FAILED: frozenset({OrderStatus.PAID, OrderStatus.COMPLETED}),
+    OrderStatus.REFUNDED: frozenset(),
 }
 
 
@@ -63,6 +74,10 @@ class Order(Base):
         one_of("status", OrderStatus),
         sa.CheckConstraint("amount_fen > 0", name="amount_positive"),
         sa.CheckConstraint("closing IS NULL OR closing IN ('expired', 'cancelled')", name="closing"),
+        sa.CheckConstraint(
+            "refund_state IS NULL OR refund_state IN ('requested', 'processing', 'abnormal')",
+            name="refund_state",
+        ),
         sa.Index("ix_orders_learner_id_created_at", "learner_id", "created_at"),
         sa.Index("ix_orders_status_expires_at", "status", "expires_at"),
     )
@@ -81,6 +96,7 @@ class Order(Base):
     mode: Mapped[str] = mapped_column(sa.String(4))
     status: Mapped[str] = mapped_column(sa.String(16))
     closing: Mapped[str | None] = mapped_column(sa.String(16))
+    refund_state: Mapped[str | None] = mapped_column(sa.String(16))
     open_key: Mapped[str | None] = mapped_column(identifier(96), unique=True)
     version: Mapped[int] = mapped_column(sa.Integer, default=1)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,4 +1,4 @@
-"""Tables of payments: Payment (one attempt at one gateway) and Notification (kept as it came)."""
+"""The table of payments: attempts at a gateway."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -33,7 +33,7 @@ class VerifiedBy(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What became of a notification."""
+    """What became of a gateway's news."""
 
     SETTLED = "settled"
     DUPLICATE = "duplicate"
@@ -46,7 +46,7 @@ class Payment(Base):
 
     `request` is what was sent to the gateway, byte for byte on every repeat; `qr_svg` is drawn once from
     `code_url`. `call_until` is the lease of whoever is ordering at the gateway, and
-    `queried_at` paces questions to it.
+    `queried_at` paces questions to it. `reserved_fen` is what refunds hold, `refunded_fen` what went back.
     """
 
     __tablename__ = "payments"
@@ -60,6 +60,10 @@ class Payment(Base):
             "(status = 'paid') = (transaction_id IS NOT NULL AND verified_by IS NOT NULL)",
             name="paid_is_verified",
         ),
+        sa.CheckConstraint(
+            "0 <= refunded_fen AND refunded_fen <= reserved_fen AND reserved_fen <= amount_fen",
+            name="refunds",
+        ),
         sa.UniqueConstraint("gateway", "mchid", "transaction_id"),
         sa.Index("ix_payments_order_id_id", "order_id", "id"),
     )
@@ -72,6 +76,8 @@ class Payment(Base):
     appid: Mapped[str] = mapped_column(identifier(32))
     out_trade_no: Mapped[str] = mapped_column(identifier(32), unique=True)
     amount_fen: Mapped[int] = mapped_column(sa.BigInteger)
+    reserved_fen: Mapped[int] = mapped_column(sa.BigInteger, default=0, server_default=sa.text("0"))
+    refunded_fen: Mapped[int] = mapped_column(sa.BigInteger, default=0, server_default=sa.text("0"))
     currency: Mapped[str] = mapped_column(sa.String(3))
     request: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
     status: Mapped[str] = mapped_column(sa.String(16))
@@ -88,19 +94,3 @@ class Payment(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     paid_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-
-
-class Notification(Base):
-    """A verified message of a gateway, its body as it came (the resource in it stays encrypted)."""
-
-    __tablename__ = "notifications"
-    __table_args__ = (one_of("verdict", Verdict), sa.UniqueConstraint("gateway", "event_id"))
-
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    gateway: Mapped[str] = mapped_column(identifier(16))
-    event_id: Mapped[str] = mapped_column(identifier(64))
-    event_type: Mapped[str] = mapped_column(sa.String(32))
-    out_trade_no: Mapped[str | None] = mapped_column(identifier(64), index=True)
-    body: Mapped[str] = mapped_column(LongText)
-    verdict: Mapped[str] = mapped_column(sa.String(16))
-    received_at: Mapped[datetime] = mapped_column(UtcDateTime)

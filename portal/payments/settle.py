@@ -15,9 +15,9 @@ from portal.audit import services as audit
 from portal.cases.models import CaseKind
 from portal.cases.services import open_case
 from portal.catalogue.models import Course
-from portal.gateways.base import PaymentNotice, PaymentState, VerifiedNotification
-from portal.kit import clock, faults
-from portal.kit.db import ChangedMeanwhile, changed_one, db, insert_row, transactional
+from portal.gateways.base import PaymentNotice, PaymentState
+from portal.kit import clock
+from portal.kit.db import ChangedMeanwhile, changed_one, db, transactional
 from portal.learners.models import Learner
 from portal.ledger.services import SALES, UNAPPLIED, post_payment
 from portal.licenses import services as licenses
@@ -26,7 +26,7 @@ from portal.licenses.models import Entitlement
 from portal.orders.models import Order, OrderStatus
 from portal.orders.services import move_order, touch
 from portal.outbox import services as outbox
-from portal.payments.models import Notification, Payment, PaymentStatus, Verdict, VerifiedBy
+from portal.payments.models import Payment, PaymentStatus, Verdict, VerifiedBy
 from portal.tools import Tools
 
 log = logging.getLogger(__name__)
@@ -61,48 +61,6 @@ def lock_payment(out_trade_no: str) -> Any:
         .where(Payment.out_trade_no == out_trade_no)
         .with_for_update()
     ).first()
-
-
-@transactional
-def settle_notification(received: VerifiedNotification, tools: Tools) -> Verdict:
-    """Keep a genuine notification and apply what it says, once.
-
-    Returns what became of it; everything but a crash of ours is to be answered as success.
-    """
-    seen = db.session.scalar(
-        sa.select(Notification.id).where(
-            Notification.gateway == received.gateway, Notification.event_id == received.event_id
-        )
-    )
-    if seen is not None:
-        return Verdict.DUPLICATE
-    notice = received.notice
-    notification_id = insert_row(
-        sa.insert(Notification).values(
-            gateway=received.gateway,
-            event_id=received.event_id,
-            event_type=received.event_type,
-            out_trade_no=notice.out_trade_no if notice else None,
-            body=received.body[:65_536],
-            verdict=Verdict.SETTLED.value,
-            received_at=clock.now(),
-        )
-    )
-    if notice is None:
-        evidence = {
-            "event_id": received.event_id,
-            "event_type": received.event_type,
-            "problem": received.problem,
-        }
-        open_case(CaseKind.UNREADABLE, received.event_id, evidence)
-        verdict = Verdict.CASE
-    else:
-        verdict = settle_payment(notice, VerifiedBy.NOTIFY, tools)
-    if verdict is not Verdict.SETTLED:
-        kept = sa.update(Notification).where(Notification.id == notification_id)
-        db.session.execute(kept.values(verdict=verdict.value))
-    faults.point("notify.before_commit")
-    return verdict
 
 
 @transactional
@@ -199,7 +157,7 @@ def _mark_paid(row: Any, notice: PaymentNotice, verified_by: VerifiedBy) -> None
 
 def _fulfil(row: Any, notice: PaymentNotice, tools: Tools) -> Verdict:
     """Give the learner what was paid for, or open a case when it buys nothing more."""
-    if row.order_status in (OrderStatus.PAID, OrderStatus.COMPLETED):
+    if row.order_status in (OrderStatus.PAID, OrderStatus.COMPLETED, OrderStatus.REFUNDED):
         _open_case(CaseKind.DUPLICATE, notice, row, "the order was paid by another attempt; refund proposed")
         return Verdict.CASE
     if licenses.is_owned(row.learner_id, row.product_id):

@@ -12,9 +12,10 @@ from portal.cases.models import Case, CaseKind
 from portal.kit.db import db, transaction
 from portal.ledger.models import LedgerEntry
 from portal.licenses.models import Entitlement, License
+from portal.notifications.models import Notification
 from portal.orders.models import OrderStatus
 from portal.outbox.models import Job
-from portal.payments.models import Notification, Payment, PaymentStatus
+from portal.payments.models import Payment, PaymentStatus
 
 pytestmark = pytest.mark.database
 

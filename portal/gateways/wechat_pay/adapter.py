@@ -1,10 +1,11 @@
-"""WeChat Pay as a `Gateway`: order, query and close a Native payment, and read notifications."""
+"""WeChat Pay as a `Gateway`: order, query and close a Native payment, refund it, and read notifications."""
 
 import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta, timezone
 from typing import Any
+from urllib.parse import quote
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -18,6 +19,9 @@ from portal.gateways.base import (
     PaymentNotice,
     PaymentRequest,
     PaymentState,
+    RefundNotice,
+    RefundRequest,
+    RefundState,
     VerifiedNotification,
 )
 from portal.gateways.wechat_pay import codes, keys, notifications
@@ -30,7 +34,9 @@ from portal.kit.db import forbid_open_transaction
 _BEIJING = timezone(timedelta(hours=8))
 _CODE_URL = re.compile(r"weixin://wxpay/[\x21-\x7e]{1,100}")
 _OUT_TRADE_NO = re.compile(r"[0-9A-Za-z_-]{6,32}", re.ASCII)
+_OUT_REFUND_NO = re.compile(r"[0-9A-Za-z_\-|*@]{6,64}", re.ASCII)
 _LONGEST_DESCRIPTION = 127
+_LONGEST_REASON = 80
 
 
 class WeChatPayGateway:
@@ -64,7 +70,7 @@ class WeChatPayGateway:
         return {
             "appid": self.appid,
             "mchid": self.mchid,
-            "description": _description(request.description),
+            "description": _plain(request.description, _LONGEST_DESCRIPTION),
             "out_trade_no": request.out_trade_no,
             "time_expire": request.expires_at.astimezone(_BEIJING).isoformat(timespec="seconds"),
             "notify_url": request.notify_url,
@@ -93,7 +99,7 @@ class WeChatPayGateway:
             GatewayRejected, GatewayUnknown.
         """
         forbid_open_transaction()
-        answer: Answer = self._sdk.query(out_trade_no=_checked(out_trade_no))
+        answer: Answer = self._sdk.query(out_trade_no=_checked(out_trade_no, _OUT_TRADE_NO))
         if answer.status == 404 and codes.plain(_error(answer).get("code")) == codes.NOT_FOUND:
             return PaymentNotice(self.name, self.mchid, self.appid, out_trade_no, PaymentState.NOT_FOUND)
         if answer.status != 200:
@@ -113,9 +119,63 @@ class WeChatPayGateway:
             GatewayRejected, GatewayUnknown, NumberSpent.
         """
         forbid_open_transaction()
-        answer: Answer = self._sdk.close(out_trade_no=_checked(out_trade_no))
+        answer: Answer = self._sdk.close(out_trade_no=_checked(out_trade_no, _OUT_TRADE_NO))
         if answer.status != 204:
             self._refuse("close", answer)
+
+    def refund_fields(self, request: RefundRequest) -> dict[str, Any]:
+        """Return the body of a refund (merchant/4013071036), to be stored and sent unchanged.
+
+        The address is always given: without it WeChat would tell of the refund in the old XML, or not at all.
+        """
+        return {
+            "transaction_id": request.transaction_id,
+            "out_refund_no": _checked(request.out_refund_no, _OUT_REFUND_NO),
+            "reason": _plain(request.reason, _LONGEST_REASON),
+            "notify_url": request.notify_url,
+            "amount": {
+                "refund": request.amount_fen,
+                "total": request.total_fen,
+                "currency": request.currency,
+            },
+        }
+
+    def create_refund(self, fields: Mapping[str, Any]) -> RefundNotice:
+        """Ask for a refund, or again with the same fields; an answer means accepted, not refunded.
+
+        Raises:
+            GatewayRejected, GatewayUnknown: not signed; a query decides.
+        """
+        forbid_open_transaction()
+        answer = self._sdk.order_refund(fields)
+        if answer.status != 200:
+            self._refuse("refund", answer)
+        return self._refund(answer, fields["out_refund_no"])
+
+    def query_refund(self, out_refund_no: str) -> RefundNotice:
+        """Ask what became of a refund (merchant/4013071041).
+
+        Raises:
+            GatewayRejected, GatewayUnknown.
+        """
+        forbid_open_transaction()
+        answer: Answer = self._sdk.query_refund(
+            out_refund_no=quote(_checked(out_refund_no, _OUT_REFUND_NO), safe="")
+        )
+        if answer.status == 404 and codes.plain(_error(answer).get("code")) == codes.REFUND_NOT_FOUND:
+            return RefundNotice(self.name, self.mchid, out_refund_no, RefundState.NOT_FOUND)
+        if answer.status != 200:
+            self._refuse("query", answer)
+        return self._refund(answer, out_refund_no)
+
+    def _refund(self, answer: Answer, out_refund_no: str) -> RefundNotice:
+        try:
+            notice = notifications.read_refund(_object(answer), self.mchid, "status")
+        except notifications.UnexpectedShape as error:
+            raise GatewayUnknown(f"unexpected answer: {error}") from None
+        if notice.out_refund_no != out_refund_no:
+            raise GatewayUnknown("an answer about another refund")
+        return notice
 
     def parse_notification(self, headers: Headers, body: bytes) -> VerifiedNotification:
         """Verify and read a notification.
@@ -182,17 +242,17 @@ def _rsa(certificate: x509.Certificate) -> RSAPublicKey:
     return key
 
 
-def _checked(out_trade_no: str) -> str:
-    # The SDK pastes it into a path.
-    if not _OUT_TRADE_NO.fullmatch(out_trade_no):
-        raise ValueError("not an order number of ours")
-    return out_trade_no
+def _checked(number: str, pattern: re.Pattern[str]) -> str:
+    # The SDK pastes it into a path, unescaped.
+    if not pattern.fullmatch(number):
+        raise ValueError("not a number that WeChat Pay takes")
+    return number
 
 
-def _description(text: str) -> str:
-    """Keep what WeChat accepts: no control characters, nothing beyond the basic plane, 127 characters."""
+def _plain(text: str, longest: int) -> str:
+    """Keep what WeChat accepts: no control characters, nothing beyond the basic plane, `longest` characters."""
     kept = "".join(character for character in text if character.isprintable() and character <= "\uffff")
-    return kept[:_LONGEST_DESCRIPTION]
+    return kept[:longest]
 
 
 def _object(answer: Answer) -> dict[str, Any]:

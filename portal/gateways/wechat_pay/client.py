@@ -130,6 +130,10 @@ class SafeWeChatPay(WeChatPay):  # type: ignore[misc]
         """Order with the stored `fields`, unchanged: the SDK's `pay` would build them anew."""
         return self._core.request("/v3/pay/transactions/native", RequestType.POST, data=fields)
 
+    def order_refund(self, fields: Mapping[str, Any]) -> Answer:
+        """Ask for a refund with the stored `fields`, unchanged: the SDK's `refund` would add an address of its own."""
+        return self._core.request("/v3/refund/domestic/refunds", RequestType.POST, data=fields)
+
     def certificates(self) -> Answer:
         """Fetch the platform's certificates; whoever reads them verifies the answer with them."""
         return self._core.request("/v3/certificates", skip_verify=True)

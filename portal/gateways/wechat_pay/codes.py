@@ -9,15 +9,27 @@ from typing import NoReturn
 from portal.gateways.base import GatewayRejected, GatewayUnknown, NumberSpent
 
 _OUR_MISTAKE = frozenset({"PARAMERROR", "APPIDMCHIDNOTMATCH", "MCHNOTEXISTS", "NOAUTH", "ACCOUNTERROR"})
+# A refund that is refused for good, or until a person acts (merchant/4013071036). Asking again is safe, because
+# the number is the same.
+_NO_REFUND = frozenset(
+    {
+        "INVALIDREQUEST",
+        "NOTENOUGH",
+        "USERACCOUNTABNORMAL",
+        "RESOURCENOTEXISTS",
+        "TRADEOVERDUE",
+        "REFUNDFEEMISMATCH",
+    }
+)
 # "Parameters differ from the first request" comes as OUT_TRADE_NO_USED or as INVALID_REQUEST.
 _SPENT = {
     "create": frozenset({"ORDERCLOSED", "OUTTRADENOUSED", "ORDERPAID", "INVALIDREQUEST", "RULELIMIT"}),
     "close": frozenset(
         {"ORDERPAID", "ORDERCLOSED", "ORDERNOTEXIST", "TRADEERROR", "RULELIMIT", "INVALIDREQUEST"}
     ),
-    "query": frozenset(),
 }
 NOT_FOUND = "ORDERNOTEXIST"
+REFUND_NOT_FOUND = "RESOURCENOTEXISTS"
 
 
 def plain(code: object) -> str:
@@ -26,7 +38,7 @@ def plain(code: object) -> str:
 
 
 def raise_for(call: str, status: int, code: object, retry_after: str | None) -> NoReturn:
-    """Raise what an error answer means for `call` (create, query, close).
+    """Raise what an error answer means for `call` (create, query, close, refund).
 
     401 (SIGN_ERROR), 429, 5xx, TRADE_ERROR of a query and everything unheard-of are UNKNOWN: they pass, or
     a person mends our settings, and the same call is made again under the same number.
@@ -37,9 +49,9 @@ def raise_for(call: str, status: int, code: object, retry_after: str | None) -> 
     word = plain(code)
     reason = f"{status} {word or 'no code'}"[:60]
     if 400 <= status < 500 and status not in (401, 429):
-        if word in _SPENT[call]:
+        if word in _SPENT.get(call, ()):
             raise NumberSpent(reason)
-        if word in _OUR_MISTAKE:
+        if word in _OUR_MISTAKE or (call == "refund" and word in _NO_REFUND):
             raise GatewayRejected(reason)
     seconds = int(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else None
     raise GatewayUnknown(reason, min(seconds, 600) if seconds else None)

@@ -1,4 +1,4 @@
-"""Read a payment from what WeChat Pay sends: a notification's resource, or the answer to a query."""
+"""Read payments and refunds from what WeChat Pay sends: a notification's resource, or the answer to a call."""
 
 import base64
 import binascii
@@ -15,6 +15,8 @@ from portal.gateways.base import (
     NotificationSealed,
     PaymentNotice,
     PaymentState,
+    RefundNotice,
+    RefundState,
     VerifiedNotification,
 )
 from portal.kit import strict_json
@@ -30,6 +32,13 @@ _STATES = {
     "PAYERROR": PaymentState.PENDING,
     "CLOSED": PaymentState.CLOSED,
     "REVOKED": PaymentState.CLOSED,
+}
+
+_REFUND_STATES = {
+    "SUCCESS": RefundState.SUCCESS,
+    "PROCESSING": RefundState.PROCESSING,
+    "ABNORMAL": RefundState.ABNORMAL,
+    "CLOSED": RefundState.CLOSED,
 }
 
 
@@ -99,7 +108,51 @@ def _with_payment(notice: PaymentNotice, fields: dict[str, Any], secret: bytes) 
         payer_hash=hmac.new(secret, openid.encode(), hashlib.sha256).hexdigest()
         if isinstance(openid, str)
         else None,
+        has_refund=fields["trade_state"] == "REFUND",
     )
+
+
+def read_refund(fields: object, mchid: str | None, state_name: str) -> RefundNotice:
+    """Translate a refund as WeChat describes it (merchant/4013071036, merchant/4013071196).
+
+    Args:
+        fields: the decrypted resource, or the verified answer to a call.
+        mchid: whose refund it is, where the fields do not tell; None reads it from them.
+        state_name: the field of the state: `status` in answers, `refund_status` in notifications.
+
+    Raises:
+        UnexpectedShape: when a field is missing or not of its kind.
+    """
+    if not isinstance(fields, dict):
+        raise UnexpectedShape("object")
+    state = _REFUND_STATES.get(str(fields.get(state_name)))
+    if state is None:
+        raise UnexpectedShape(state_name)
+    amount = fields.get("amount")
+    if not isinstance(amount, dict):
+        raise UnexpectedShape("amount")
+    account = fields.get("user_received_account")
+    return RefundNotice(
+        gateway=GATEWAY,
+        mchid=mchid or _text(fields, "mchid", 32),
+        out_refund_no=_text(fields, "out_refund_no", 64),
+        state=state,
+        refund_id=_text(fields, "refund_id", 32),
+        out_trade_no=_text(fields, "out_trade_no", 32),
+        transaction_id=_text(fields, "transaction_id", 32),
+        amount_fen=_fen(amount, "refund"),
+        total_fen=_fen(amount, "total"),
+        currency=_text(amount, "currency", 16) if "currency" in amount else None,
+        succeeded_at=_moment(fields.get("success_time")),
+        account=account[:64] if isinstance(account, str) and account.isprintable() else None,
+    )
+
+
+def _fen(amount: Mapping[str, Any], name: str) -> int:
+    value = amount.get(name)
+    if type(value) is not int or value < 1:
+        raise UnexpectedShape(f"amount.{name}")
+    return value
 
 
 def decrypt(resource: Mapping[str, Any], apiv3_key: bytes) -> bytes:
@@ -144,13 +197,18 @@ def read_notification(body: bytes, apiv3_key: bytes) -> VerifiedNotification:
         event_id, event_type = _text(outer, "id", 64), _text(outer, "event_type", 32)
     except UnexpectedShape as error:
         return VerifiedNotification(GATEWAY, unreadable_id, "", text, None, f"unexpected {error}")
-    if not event_type.startswith("TRANSACTION."):
+    if not event_type.startswith(("TRANSACTION.", "REFUND.")):
         return VerifiedNotification(GATEWAY, event_id, event_type, text, None, "unknown event type")
     try:
         resource = outer.get("resource")
         if not isinstance(resource, dict):
             raise UnexpectedShape("resource")
-        notice = read_payment(strict_json.loads(decrypt(resource, apiv3_key)), apiv3_key)
+        fields = strict_json.loads(decrypt(resource, apiv3_key))
+        notice = (
+            read_refund(fields, None, "refund_status")
+            if event_type.startswith("REFUND.")
+            else read_payment(fields, apiv3_key)
+        )
     except (UnexpectedShape, strict_json.BadJson) as error:
         return VerifiedNotification(GATEWAY, event_id, event_type, text, None, f"unexpected {error}")
     return VerifiedNotification(GATEWAY, event_id, event_type, text, notice)

@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from portal.gateways.base import NotificationRefused, NotificationSealed
 from portal.kit import faults
 from portal.kit.db import ChangedMeanwhile, db
-from portal.payments.settle import settle_notification
+from portal.notifications.settle import settle_notification
 from portal.web.notify.refusals import refusals
 from portal.web.tools import tools
 

@@ -9,8 +9,8 @@ from portal.cases.models import Case, CaseKind
 from portal.kit.db import db
 from portal.kit.faults import arm
 from portal.licenses.models import License
+from portal.notifications.models import Notification
 from portal.orders.models import OrderStatus
-from portal.payments.models import Notification
 
 pytestmark = pytest.mark.database
 

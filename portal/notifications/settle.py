@@ -1,0 +1,59 @@
+"""Keep a genuine notification and apply what it says, once."""
+
+import sqlalchemy as sa
+
+from portal.cases.models import CaseKind
+from portal.cases.services import open_case
+from portal.gateways.base import PaymentNotice, VerifiedNotification
+from portal.kit import clock, faults
+from portal.kit.db import db, insert_row, transactional
+from portal.notifications.models import Notification
+from portal.payments.models import Verdict, VerifiedBy
+from portal.payments.settle import settle_payment
+from portal.tools import Tools
+
+
+@transactional
+def settle_notification(received: VerifiedNotification, tools: Tools) -> Verdict:
+    """Keep a genuine notification and apply what it says, once.
+
+    Returns what became of it; everything but a crash of ours is to be answered as success.
+    """
+    seen = db.session.scalar(
+        sa.select(Notification.id).where(
+            Notification.gateway == received.gateway, Notification.event_id == received.event_id
+        )
+    )
+    if seen is not None:
+        return Verdict.DUPLICATE
+    notification_id = insert_row(
+        sa.insert(Notification).values(
+            gateway=received.gateway,
+            event_id=received.event_id,
+            event_type=received.event_type,
+            out_trade_no=received.notice.out_trade_no if received.notice else None,
+            body=received.body[:65_536],
+            verdict=Verdict.SETTLED.value,
+            received_at=clock.now(),
+        )
+    )
+    verdict = _apply(received, tools)
+    if verdict is not Verdict.SETTLED:
+        kept = sa.update(Notification).where(Notification.id == notification_id)
+        db.session.execute(kept.values(verdict=verdict.value))
+    faults.point("notify.before_commit")
+    return verdict
+
+
+def _apply(received: VerifiedNotification, tools: Tools) -> Verdict:
+    match received.notice:
+        case PaymentNotice() as notice:
+            return settle_payment(notice, VerifiedBy.NOTIFY, tools)
+        case _:
+            evidence = {
+                "event_id": received.event_id,
+                "event_type": received.event_type,
+                "problem": received.problem,
+            }
+            open_case(CaseKind.UNREADABLE, received.event_id, evidence)
+            return Verdict.CASE
