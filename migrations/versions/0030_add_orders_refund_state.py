@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0026_add_orders_refund_state"
-down_revision = "0025_add_payments_refunded_fen"
+revision = "0030_add_orders_refund_state"
+down_revision = "0029_add_payments_refunded_fen"
 
 _CHECK = (
     "CONSTRAINT ck_orders_refund_state CHECK "

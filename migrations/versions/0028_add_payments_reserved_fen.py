@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0024_add_payments_reserved_fen"
-down_revision = "0023_create_refunds"
+revision = "0028_add_payments_reserved_fen"
+down_revision = "0027_create_refunds"
 
 
 def upgrade() -> None:

@@ -5,8 +5,8 @@ from alembic import op
 
 from portal.kit.db import RowId, UtcDateTime, identifier
 
-revision = "0023_create_refunds"
-down_revision = "0022_create_idempotency_keys"
+revision = "0027_create_refunds"
+down_revision = "0026_create_solo_allowances"
 
 
 def upgrade() -> None:

@@ -2,8 +2,8 @@
 
 from portal.kit.migrating import replace_check
 
-revision = "0027_add_orders_refunded"
-down_revision = "0026_add_orders_refund_state"
+revision = "0031_add_orders_refunded"
+down_revision = "0030_add_orders_refund_state"
 
 _BEFORE = "status IN ('pending', 'paid', 'completed', 'expired', 'cancelled', 'failed')"
 _AFTER = "status IN ('pending', 'paid', 'completed', 'expired', 'cancelled', 'failed', 'refunded')"

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0025_add_payments_refunded_fen"
-down_revision = "0024_add_payments_reserved_fen"
+revision = "0029_add_payments_refunded_fen"
+down_revision = "0028_add_payments_reserved_fen"
 
 _CHECK = (
     "CONSTRAINT ck_payments_refunds CHECK "
