@@ -21,6 +21,8 @@ from portal.delivery.license_mail import mail_license
 from portal.delivery.transport import Mailer, MailNotSent
 from portal.devices.grants import sweep_grants
 from portal.devices.tokens import sweep_tokens
+from portal.grants.bulk import bulk_step
+from portal.grants.services import BULK
 from portal.idempotency import services as idempotency
 from portal.kit import clock
 from portal.kit.db import db, transactional
@@ -94,19 +96,21 @@ def _mailing(mail: Callable[[str, str, Mailer, Settings], None]) -> Callable[[Cl
 
 
 # What a step of each kind of long work does, in the transaction it is given.
-STEPS: dict[str, batches.StepOf] = {}
+STEPS: dict[str, batches.StepOf] = {BULK: bulk_step}
 # A claim is for a minute; a batch that goes on gives its worker back to other work before.
 _BATCH_TURN = timedelta(seconds=20)
 
 
-def _run_batch(claim: Claim, _tools: Tools) -> None:
+def _run_batch(claim: Claim, tools: Tools) -> None:
     batch_id, until = int(claim.subject_id), clock.now() + _BATCH_TURN
     try:
-        while batches.advance(batch_id, STEPS):
+        while batches.advance(batch_id, STEPS, tools):
             if clock.now() >= until:
                 raise NotYet("goes on")
     except NotYet:
         raise
+    except NoSigningKey as error:
+        raise NotYet(str(error)) from None
     except Exception as error:
         # A step that fails three times ends its batch as failed; what was done before it stays.
         db.session.rollback()

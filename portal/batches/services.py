@@ -30,8 +30,8 @@ class Step:
     problems: Mapping[int, str] = field(default_factory=dict)
 
 
-StepOf = Callable[[Batch], Step]
-"""Does the next step of a batch in the running transaction; speaks to no network."""
+StepOf = Callable[[Batch, Any], Step]
+"""Does the next step of a batch, with the portal's tools, in the running transaction; speaks to no network."""
 
 
 def begin_batch(
@@ -71,7 +71,7 @@ def begin_batch(
 
 
 @transactional
-def advance(batch_id: int, steps: Mapping[str, StepOf]) -> bool:
+def advance(batch_id: int, steps: Mapping[str, StepOf], tools: Any) -> bool:
     """Do the next step of a batch; return whether there is more to do.
 
     Raises:
@@ -84,7 +84,7 @@ def advance(batch_id: int, steps: Mapping[str, StepOf]) -> bool:
     if batch.is_cancelled:
         _move(batch, status=BatchStatus.CANCELLED.value, ended_at=now)
         return False
-    step = steps[batch.kind](batch)
+    step = steps[batch.kind](batch, tools)
     _move(
         batch,
         status=(BatchStatus.DONE if step.is_last else BatchStatus.RUNNING).value,

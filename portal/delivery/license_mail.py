@@ -4,6 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from portal.catalogue.models import Product
 from portal.config import Settings
 from portal.delivery.messages import compose
 from portal.delivery.transport import Mailer
@@ -16,16 +17,17 @@ from portal.orders.models import Order
 
 def _facts(license_id: str) -> Any:
     return db.session.execute(
-        sa.select(License, Order, Learner)
+        sa.select(License, Order, Learner, Product)
         .join(Entitlement, Entitlement.id == License.entitlement_id)
-        .join(Order, Order.id == Entitlement.order_id)
+        .join(Product, Product.id == License.course_id)
+        .outerjoin(Order, Order.id == Entitlement.order_id)
         .join(Learner, Learner.id == License.learner_id)
         .where(License.id == license_id)
     ).first()
 
 
 def mail_license(license_id: str, effect_key: str, mailer: Mailer, settings: Settings) -> None:
-    """Mail a license to its owner, in the owner's language.
+    """Mail a license to its owner, in the owner's language; one that was granted comes without a receipt.
 
     Raises:
         MailNotSent: try again later.
@@ -33,7 +35,7 @@ def mail_license(license_id: str, effect_key: str, mailer: Mailer, settings: Set
     row = _facts(license_id)
     if row is None:
         return
-    license_, order, learner = row
+    license_, order, learner, product = row
     message = compose(
         "license",
         learner.locale,
@@ -42,7 +44,7 @@ def mail_license(license_id: str, effect_key: str, mailer: Mailer, settings: Set
         settings,
         order=order,
         license=license_,
-        course_title=order.title(learner.locale),
+        course_title=(order or product).title(learner.locale),
         account_url=f"{settings.PORTAL_BASE_URL}/account/licenses/{license_.id}",
         download_url=f"{settings.PORTAL_BASE_URL}/account/licenses/{license_.id}/download",
     )

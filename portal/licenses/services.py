@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -85,17 +85,28 @@ def grant_entitlement(grant: Grant) -> int:
     return insert_row(sa.insert(Entitlement).values(**_entitlement_values(grant)))
 
 
-def sign_license(entitlement_id: int, grant: Grant, key_ring: KeyRing) -> str:
+def sign_license(
+    entitlement_id: int,
+    grant: Grant,
+    key_ring: KeyRing,
+    *,
+    revision: int = 1,
+    expires_at: datetime | None = None,
+) -> str:
     """Sign and store the license of an entitlement, in the running transaction, and return its id.
 
     The text's form is fixed by the extension, which verifies it offline.
+
+    Args:
+        revision: counts the licenses of an entitlement; a later one replaces those before.
+        expires_at: the end of a license that replaces another; as long as the grant says, when left out.
 
     Raises:
         NoSigningKey: when no key can sign now; nothing is stored.
     """
     kid, sign = key_ring.signer()
     now, license_id = clock.now(), ids.new_uuid()
-    expires_at = now + timedelta(days=grant.license_days)
+    expires_at = expires_at or now + timedelta(days=grant.license_days)
     fields: dict[str, Any] = {
         "id": license_id,
         "createdAt": clock.iso(now),
@@ -114,7 +125,7 @@ def sign_license(entitlement_id: int, grant: Grant, key_ring: KeyRing) -> str:
         sa.insert(License).values(
             id=license_id,
             entitlement_id=entitlement_id,
-            revision=1,
+            revision=revision,
             active_key=entitlement_id,
             learner_id=grant.learner_id,
             course_id=grant.course_id,
@@ -151,6 +162,48 @@ def withdraw(license_id: str, reason: str) -> int | None:
         .values(status=EntitlementStatus.REVOKED.value, active_key=None)
     )
     return entitlement_id
+
+
+REPLACED = "replaced by another license"
+
+
+def replace_license(license_id: str, grant: Grant, extra_days: int, key_ring: KeyRing) -> str | None:
+    """Put a new license in the place of an active one, in the running transaction; return the new one's id.
+
+    The old text is in the signed list of ended licenses from this commit on, so that one right has one
+    license (I2).
+
+    Args:
+        grant: the facts of the entitlement, for the new text.
+        extra_days: how much longer the right holds than before.
+
+    Returns None when the license is not active (any more).
+
+    Raises:
+        NoSigningKey: when no key can sign now; nothing is changed.
+    """
+    key_ring.signer()
+    now = clock.now()
+    ended = db.session.execute(
+        sa.update(License)
+        .where(License.id == license_id, License.status == LicenseStatus.ACTIVE.value)
+        .values(
+            status=LicenseStatus.SUPERSEDED.value, active_key=None, revoked_at=now, revoked_reason=REPLACED
+        )
+    )
+    if not changed_one(ended):
+        return None
+    old = db.session.execute(
+        sa.select(License.entitlement_id, License.revision, License.expires_at).where(
+            License.id == license_id
+        )
+    ).one()
+    expires_at = old.expires_at + timedelta(days=extra_days)
+    if extra_days:
+        db.session.execute(
+            sa.update(Entitlement).where(Entitlement.id == old.entitlement_id).values(expires_at=expires_at)
+        )
+    return sign_license(old.entitlement_id, grant, key_ring, revision=old.revision + 1, expires_at=expires_at)
 
 
 class LicenseCode(StrEnum):

@@ -1,5 +1,7 @@
 """Long work goes on behind the last step that counted, whoever died, and does no step twice."""
 
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 
@@ -17,7 +19,7 @@ pytestmark = pytest.mark.database
 LINES = ["one", "two", "bad", "four", "five"]
 
 
-def two_lines(batch: Batch) -> Step:
+def two_lines(batch: Batch, _tools: Any) -> Step:
     """Write the next two lines in capitals; `bad` is a problem."""
     lines = batch.input.split("\n")
     end = min(batch.cursor + 2, len(lines))
@@ -74,24 +76,24 @@ class TestRunning:
         assert db.session.scalars(sa.select(Job.status)).all() == [JobStatus.DONE]
 
     def test_after_a_step_it_says_how_far_it_is(self, batch):
-        assert services.advance(batch.id, jobs.STEPS)
+        assert services.advance(batch.id, jobs.STEPS, None)
         assert (look(batch).status, look(batch).done) == (BatchStatus.RUNNING, 2)
 
     def test_a_step_whose_worker_died_before_the_commit_is_done_again(self, batch):
-        def die(batch: Batch) -> Step:
-            two_lines(batch)
+        def die(batch: Batch, _tools: Any) -> Step:
+            two_lines(batch, None)
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            services.advance(batch.id, {"capitals": die})
+            services.advance(batch.id, {"capitals": die}, None)
         assert (look(batch).done, result(batch)) == (0, "")
-        while services.advance(batch.id, jobs.STEPS):
+        while services.advance(batch.id, jobs.STEPS, None):
             pass
         assert result(batch) == "ONE\nTWO\nFOUR\nFIVE\n"
 
     def test_a_step_that_another_did_meanwhile_counts_for_nothing(self, batch):
-        def overtaken(mine: Batch) -> Step:
-            step = two_lines(mine)
+        def overtaken(mine: Batch, tools: Any) -> Step:
+            step = two_lines(mine, tools)
             db.session.execute(
                 sa.update(Batch)
                 .where(Batch.id == mine.id)
@@ -101,13 +103,13 @@ class TestRunning:
             return step
 
         with pytest.raises(ChangedMeanwhile):
-            services.advance(batch.id, {"capitals": overtaken})
+            services.advance(batch.id, {"capitals": overtaken}, None)
         assert (look(batch).done, result(batch)) == (0, "")
 
     def test_it_gives_its_worker_back_after_a_while_and_goes_on_later(self, batch, tools, clock, monkeypatch):
-        def slow(batch: Batch) -> Step:
+        def slow(batch: Batch, _tools: Any) -> Step:
             clock.travel(seconds=15)
-            return two_lines(batch)
+            return two_lines(batch, None)
 
         monkeypatch.setitem(jobs.STEPS, "capitals", slow)
         jobs.run_due(tools)
@@ -117,10 +119,10 @@ class TestRunning:
         assert look(batch).status == BatchStatus.DONE
 
     def test_a_step_that_fails_three_times_ends_it(self, batch, tools, clock, monkeypatch):
-        def broken(batch: Batch) -> Step:
+        def broken(batch: Batch, _tools: Any) -> Step:
             raise ZeroDivisionError
 
-        services.advance(batch.id, jobs.STEPS)
+        services.advance(batch.id, jobs.STEPS, None)
         monkeypatch.setitem(jobs.STEPS, "capitals", broken)
         for expected in (BatchStatus.RUNNING, BatchStatus.RUNNING, BatchStatus.FAILED, BatchStatus.FAILED):
             jobs.run_due(tools)
@@ -132,7 +134,7 @@ class TestRunning:
 
 class TestCancelling:
     def test_it_stops_before_the_next_step_and_keeps_what_was_done(self, batch, tools):
-        services.advance(batch.id, jobs.STEPS)
+        services.advance(batch.id, jobs.STEPS, None)
         assert services.cancel_batch(batch.public_id, "staff:x")
         jobs.run_due(tools)
         assert (look(batch).status, look(batch).done) == (BatchStatus.CANCELLED, 2)
