@@ -18,9 +18,11 @@ from portal.kit.db import db, engine_options, watch_connections
 from portal.licenses.key_ring import KeyRing
 from portal.licenses.revocations import RevocationList
 from portal.refunds.models import Refund  # noqa: F401  its table is registered by this
+from portal.staff.seeds import SeedBox
 from portal.tools import Tools
 from portal.web import (
     account,
+    admin,
     api,
     checkout,
     device,
@@ -70,7 +72,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     headers.init_headers(app, settings)
     static_files.init_static_files(app)
     errors.init_errors(app)
-    for door in (storefront, sign_in, checkout, account, device, language, notify, oauth, health):
+    for door in (storefront, sign_in, checkout, account, admin, device, language, notify, oauth, health):
         app.register_blueprint(door.bp)
     for exempt in (notify.bp, oauth.bp, health.bp):
         csrf.exempt(exempt)
@@ -95,6 +97,7 @@ def make_tools(settings: Settings) -> Tools:
         key_ring=key_ring,
         mailer=mailer_for(mail_url.get_secret_value() if mail_url else None, _absolute(settings.MAIL_DIR)),
         revocations=RevocationList(key_ring),
+        seeds=SeedBox([settings.SECRET_KEY.get_secret_value(), *settings.secret_key_fallbacks]),
     )
 
 

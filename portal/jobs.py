@@ -38,6 +38,7 @@ from portal.outbox.services import Claim
 from portal.payments.close import close_order, look_at_payment, start_closing
 from portal.payments.open import open_payment
 from portal.payments.settle import issue_late_license
+from portal.staff.second_factor import sweep_used_codes
 from portal.tools import Tools
 
 log = logging.getLogger(__name__)
@@ -198,7 +199,7 @@ def end_overdue_orders(limit: int = _BATCH) -> int:
 
 def forget_what_is_over() -> int:
     """Delete sessions, links, codes, tokens, keys and counts whose time is over; returns how many."""
-    of_people = sweep_sessions() + sweep_resets() + sweep_throttles()
+    of_people = sweep_sessions() + sweep_resets() + sweep_throttles() + sweep_used_codes()
     return of_people + sweep_grants() + sweep_tokens() + idempotency.forget_old()
 
 

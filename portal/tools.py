@@ -7,6 +7,7 @@ from portal.delivery.transport import Mailer
 from portal.gateways.base import Gateway
 from portal.licenses.key_ring import KeyRing
 from portal.licenses.revocations import RevocationList
+from portal.staff.seeds import SeedBox
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Tools:
     key_ring: KeyRing
     mailer: Mailer
     revocations: RevocationList
+    seeds: SeedBox
 
     def gateway(self, name: str) -> Gateway:
         """Return the gateway called `name`."""

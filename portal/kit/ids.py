@@ -35,6 +35,11 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
+def random_bytes(count: int) -> bytes:
+    """Return `count` random bytes, for keys and nonces."""
+    return secrets.token_bytes(count)
+
+
 def secret_hash(secret: str) -> str:
     """Return the SHA-256 of a bearer secret, hex: all that the database keeps of it."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -10,6 +10,7 @@ from portal.kit.beijing import BEIJING
 from portal.kit.money import yuan
 
 _MOMENT = {"en": "d MMMM y, HH:mm 'Beijing time'", "zh": "'北京时间' y年M月d日 HH:mm"}
+_INSTANT = {"en": "y-MM-dd HH:mm:ss 'Beijing time'", "zh": "'北京时间' y-MM-dd HH:mm:ss"}
 _DAY = {"en": "d MMMM y", "zh": "y年M月d日"}
 
 
@@ -21,6 +22,11 @@ def price_text(fen: int) -> str:
 def moment_text(moment: datetime, locale: str) -> str:
     """Write a moment in Beijing time, and say that it is."""
     return _written(moment, _MOMENT, locale)
+
+
+def instant_text(moment: datetime, locale: str) -> str:
+    """Write a moment to the second, in Beijing time, and say that it is."""
+    return _written(moment, _INSTANT, locale)
 
 
 def day_text(moment: datetime, locale: str) -> str:

@@ -56,7 +56,10 @@ class Learner(Base):
 
 
 class LoginSession(Base):
-    """A browser that is signed in. `expires_at` is the absolute end; idleness ends it sooner."""
+    """A browser that is signed in. `expires_at` is the absolute end; idleness ends it sooner.
+
+    `second_factor_at` is when the latest code of the second factor was entered in it; None: never.
+    """
 
     __tablename__ = "login_sessions"
 
@@ -68,6 +71,7 @@ class LoginSession(Base):
     address: Mapped[str] = mapped_column(sa.String(45))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    second_factor_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

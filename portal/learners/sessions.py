@@ -1,7 +1,7 @@
 """Browsers that are signed in: begin, recognise, list and end their sessions."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
@@ -26,10 +26,13 @@ def actor(learner: Learner) -> str:
 
 
 @transactional
-def start_session(learner: Learner, user_agent: str, address: str) -> str:
+def start_session(
+    learner: Learner, user_agent: str, address: str, second_factor_at: datetime | None = None
+) -> str:
     """Begin a session and return its secret, which is kept nowhere but in the browser.
 
-    An account has at most ten; the oldest make room.
+    An account has at most ten; the oldest make room. `second_factor_at` is given when the second factor
+    was just shown.
     """
     now, secret = clock.now(), ids.new_secret()
     # The learner's row is the lock that keeps two sign-ins at once from counting the same ten.
@@ -42,6 +45,7 @@ def start_session(learner: Learner, user_agent: str, address: str) -> str:
         address=address[:45],
         created_at=now,
         last_seen_at=now,
+        second_factor_at=second_factor_at,
         expires_at=now + (LEARNER_LIFETIME if learner.role == Role.LEARNER else STAFF_LIFETIME),
     )
     db.session.add(begun)
@@ -112,6 +116,19 @@ def _try_to_touch(session_id: int) -> None:
     except OperationalError:
         # A database that cannot write (disk full, locked) still serves pages; the next one notes it.
         log.warning("session not touched", extra={"session_id": session_id})
+
+
+@transactional
+def note_second_factor(session: LoginSession) -> None:
+    """Note that a code of the second factor was entered in a session just now."""
+    now = clock.now()
+    db.session.execute(
+        sa.update(LoginSession)
+        .where(LoginSession.id == session.id)
+        .values(second_factor_at=now, last_seen_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    session.second_factor_at = now
 
 
 def sessions_of(learner_id: int) -> list[LoginSession]:

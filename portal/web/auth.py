@@ -1,6 +1,7 @@
 """Who is asking: the learner signed in at this browser, the cookie, and where to go after signing in."""
 
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
@@ -19,11 +20,15 @@ from portal.learners.models import STAFF, Learner, LoginSession
 __all__ = [
     "STAFF",
     "Unauthenticated",
+    "ask_to_sign_in",
     "current_learner",
     "current_session",
     "init_auth",
+    "is_asked_by_script",
     "login_required",
+    "page_before",
     "required_learner",
+    "required_session",
     "safe_next",
     "sign_in",
     "sign_out",
@@ -93,15 +98,30 @@ def current_session() -> LoginSession | None:
     return current_user.session if current_user.is_authenticated else None
 
 
-def sign_in(learner: Learner) -> None:
+def required_session() -> LoginSession:
+    """Return the session of this browser, for a view behind `login_required`.
+
+    Raises:
+        Unauthenticated: when there is none.
+    """
+    found = current_session()
+    if found is None:
+        raise Unauthenticated
+    return found
+
+
+def sign_in(learner: Learner, second_factor_at: datetime | None = None) -> None:
     """Begin a new session for the learner in this browser; nothing of the one before is left in the cookie.
 
     So a session fixed beforehand by somebody else is worth nothing, and the CSRF token is new.
+    `second_factor_at` is given when the second factor was just shown.
     """
     _end_current()
     session.clear()
     session.permanent = True
-    secret = sessions.start_session(learner, request.user_agent.string, request.remote_addr or "")
+    secret = sessions.start_session(
+        learner, request.user_agent.string, request.remote_addr or "", second_factor_at
+    )
     login_user(_load(secret))
 
 
@@ -119,13 +139,13 @@ def _end_current() -> None:
             sessions.end_session(learner, ending.public_id)
 
 
-def safe_next(text: str | None) -> str:
-    """Return where to go after signing in: `text` if it is a page of ours, else the account.
+def safe_next(text: str | None, default: str = DEFAULT_PAGE) -> str:
+    """Return where to go after signing in: `text` if it is a page of ours, else `default`.
 
     The path is not judged by its looks: it must be one that our own router knows, and what is returned is
     the address that the router itself makes of it.
     """
-    return _own_page(text) or DEFAULT_PAGE
+    return _own_page(text) or default
 
 
 def _own_page(text: str | None) -> str | None:
@@ -147,8 +167,8 @@ def _own_page(text: str | None) -> str | None:
     return f"{page}?{query}" if query else page
 
 
-def _page_before_signing_in() -> str:
-    """Return the page that the refused request was about; for a form, the page the form belongs to.
+def page_before() -> str:
+    """Return the page that a refused request was about; for a form, the page the form belongs to.
 
     `POST /courses/cpp/buy` belongs to `/courses/cpp`: the nearest address above that is a page.
     """
@@ -162,11 +182,21 @@ def _page_before_signing_in() -> str:
     return DEFAULT_PAGE
 
 
-def _ask_to_sign_in() -> Any:
+def is_asked_by_script() -> bool:
+    """Tell whether a script asks, which no page to sign in would help."""
     wants_data = request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
-    if wants_data or request.headers.get("Sec-Fetch-Dest") == "empty":
+    return wants_data or request.headers.get("Sec-Fetch-Dest") == "empty"
+
+
+def ask_to_sign_in() -> Any:
+    """Send whoever asks to the sign-in, and back afterwards.
+
+    Raises:
+        Unauthenticated: when a script asks.
+    """
+    if is_asked_by_script():
         raise Unauthenticated
-    return redirect(url_for("sign_in.login", next=_page_before_signing_in()), 303)
+    return redirect(url_for("sign_in.login", next=page_before()), 303)
 
 
 def init_auth(app: Flask, settings: Settings) -> None:
@@ -188,5 +218,5 @@ def init_auth(app: Flask, settings: Settings) -> None:
     # The address and browser of a phone change; its session's secret is the proof.
     manager.session_protection = None
     manager.user_loader(_load)
-    manager.unauthorized_handler(_ask_to_sign_in)
+    manager.unauthorized_handler(ask_to_sign_in)
     manager.init_app(app)

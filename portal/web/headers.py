@@ -32,7 +32,8 @@ def init_headers(app: Flask, settings: Settings) -> None:
             response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
         if request.endpoint != "static" and "Cache-Control" not in response.headers:
             is_private = (
-                request.blueprint in {"account", "checkout", "sign_in"} or current_user.is_authenticated
+                request.blueprint in {"account", "admin", "checkout", "sign_in"}
+                or current_user.is_authenticated
             )
             response.headers["Cache-Control"] = "no-store" if is_private else "private, no-cache"
         return response

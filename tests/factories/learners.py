@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from portal.kit import clock, ids
 from portal.kit.db import db, transaction
 from portal.learners import passwords, sessions
-from portal.learners.models import Learner, Locale, Role
+from portal.learners.models import STAFF, Learner, Locale, Role
 
 PASSWORD = "a long and quiet password"
 _numbers = itertools.count(1)
@@ -38,10 +38,11 @@ def make_learner(
     return learner
 
 
-def sign_in(client: FlaskClient, learner: Learner) -> None:
-    """Give the client a session of the learner's, as signing in would."""
+def sign_in(client: FlaskClient, learner: Learner, shows_code: bool = True) -> None:
+    """Give the client a session of the learner's, as signing in would, for staff with a code just entered."""
     with client.application.app_context():
-        secret = sessions.start_session(learner, "test browser", "127.0.0.1")
+        shown_at = clock.now() if learner.role in STAFF and shows_code else None
+        secret = sessions.start_session(learner, "test browser", "127.0.0.1", shown_at)
     with client.session_transaction() as cookie:
         cookie.clear()
         cookie["_user_id"] = secret

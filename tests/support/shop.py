@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from portal import jobs
 from portal.kit.db import db
-from portal.learners.models import Learner
+from portal.learners.models import Learner, Role
 from portal.orders.models import Order
 from portal.payments.models import Payment
 from tests.factories.learners import make_learner, sign_in
@@ -75,6 +75,10 @@ class Shop:
             learner = make_learner(**options)
         sign_in(client, learner)
         return Buyer(self.app, client, learner)
+
+    def staff(self, role: Role = Role.ADMIN, **options: Any) -> Buyer:
+        """Make a member of staff, signed in with a second factor shown just now."""
+        return self.buyer(role=role, **options)
 
     def payment(self, order_id: str, nth: int = -1) -> Payment:
         """Return an attempt of an order, the last one unless told."""

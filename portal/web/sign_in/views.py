@@ -14,7 +14,7 @@ from portal.learners.addresses import BadAddress
 from portal.learners.models import Locale
 from portal.learners.passwords import WeakPassword
 from portal.learners.throttle import TooManyTries
-from portal.web.auth import DEFAULT_PAGE, current_learner, safe_next, sign_in, sign_out
+from portal.web.auth import DEFAULT_PAGE, STAFF, current_learner, safe_next, sign_in, sign_out
 from portal.web.csrf import FormExpired
 from portal.web.errors import answer
 from portal.web.limits import limiter, was_understood
@@ -80,6 +80,8 @@ def login() -> ResponseReturnValue:
         response.headers["Retry-After"] = str(error.retry_after)
         return response
     sign_in(learner)
+    if learner.role in STAFF:
+        return redirect(url_for("admin.confirm", next=safe_next(request.args.get("next"), "/admin")), 303)
     return redirect(_next_page(), 303)
 
 

@@ -1,0 +1,11 @@
+"""The staff's desk: a file for each screen, all on one blueprint.
+
+`door.py` holds the blueprint, which opens no view that does not say who may use it; `navigation.py` the one
+table of screens. What screens share of templates is described at the head of
+`templates/components/admin.html`.
+"""
+
+from portal.web.admin import home, second_factor
+from portal.web.admin.door import bp
+
+__all__ = ["bp", "home", "second_factor"]

@@ -1,0 +1,47 @@
+"""The blueprint of the admin: deny by default, and what every page of it is given."""
+
+from typing import Any
+
+from flask import Blueprint, current_app, request
+
+from portal.staff.permissions import Permission, may
+from portal.staff.second_factor import is_fresh
+from portal.web.admin.navigation import entries_for
+from portal.web.auth import current_learner, current_session
+from portal.web.staff import CODE_FIELD, Forbidden
+
+bp = Blueprint("admin", __name__, url_prefix="/admin")
+
+
+@bp.before_request
+def refuse_unmarked_views() -> None:
+    """Refuse a view that does not say who may use it (`staff_may`): whoever forgot it shall notice."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    if not hasattr(view, "permission"):
+        raise Forbidden
+
+
+@bp.context_processor
+def navigation() -> dict[str, Any]:
+    """Give the pages of the admin their navigation."""
+    return {"navigation": entries_for(current_learner(), current_session())}
+
+
+@bp.app_template_global("may")
+def reader_may(name: str) -> bool:
+    """Tell a template whether its reader has the permission called `name`."""
+    learner = current_learner()
+    return learner is not None and may(learner, Permission(name))
+
+
+@bp.app_template_global("needs_code")
+def needs_code() -> bool:
+    """Tell a template whether a form that asks for a fresh code needs a field for it."""
+    session = current_session()
+    return session is None or not is_fresh(session)
+
+
+@bp.app_template_global("code_field_name")
+def code_field_name() -> str:
+    """Return the name of that field."""
+    return CODE_FIELD

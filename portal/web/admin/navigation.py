@@ -1,0 +1,58 @@
+"""The screens of the admin, in the order of its navigation: one line each."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import request, url_for
+from flask_babel import lazy_gettext as _l
+
+from portal.learners.models import Learner, LoginSession
+from portal.staff.permissions import Permission, may
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A screen: the endpoint of its first page, its name, what it is for, and who sees it."""
+
+    endpoint: str
+    name: Any
+    purpose: Any
+    permission: Permission
+
+
+SCREENS = (
+    Screen("admin.home", _l("Overview"), _l("What there is to do."), Permission.ENTER),
+    Screen(
+        "admin.second_factor",
+        _l("Second factor"),
+        _l("Your phone and your recovery codes."),
+        Permission.ENTER,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the navigation as one reader sees it."""
+
+    url: str
+    name: Any
+    purpose: Any
+    is_here: bool
+
+
+def entries_for(learner: Learner | None, session: LoginSession | None) -> list[Entry]:
+    """Return the screens that a person may open, none before the second factor was shown."""
+    if learner is None or session is None or session.second_factor_at is None:
+        return []
+    return [
+        Entry(url_for(screen.endpoint), screen.name, screen.purpose, _is_here(screen.endpoint))
+        for screen in SCREENS
+        if may(learner, screen.permission)
+    ]
+
+
+def _is_here(endpoint: str) -> bool:
+    """Tell whether the page being read is a screen's, or one below it."""
+    url = url_for(endpoint)
+    return request.path == url or (endpoint != "admin.home" and request.path.startswith(f"{url}/"))
