@@ -19,14 +19,20 @@ from portal.kit import clock as portal_clock
 from portal.kit.db import db
 from portal.tools import Tools
 from portal.web.limits import limiter
-from tests.support import databases
+from tests.support import databases, seeds
 from tests.support.processes import Sandbox, portal_environment
 from tests.support.shop import Shop
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the run's one database server, if it needs one."""
+    """Choose the run's seed, and start its one database server, if it needs one."""
+    seeds.choose_seed()
     databases.share_server(config)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Name the seed, so that whatever was drawn can be drawn again."""
+    terminalreporter.write_line(f"{seeds.VARIABLE}={seeds.choose_seed()}")
 
 
 @pytest.fixture(scope="session")
@@ -122,15 +128,26 @@ def demo_rows(session_app: Flask) -> dict[sa.Table, list[dict[str, Any]]]:
             }
 
 
+@pytest.fixture(scope="session")
+def begin_anew(session_app: Flask, demo_rows: dict[sa.Table, list[dict[str, Any]]]) -> Callable[[], None]:
+    """Empty the portal: the demo catalogue, and nothing else in its database or its memory."""
+
+    def begin() -> None:
+        with session_app.app_context():
+            db.session.remove()
+            _begin_with(demo_rows)
+            limiter.reset()
+            for gateway in _tools(session_app).gateways.values():
+                gateway.forget_keys()
+            db.session.remove()
+
+    return begin
+
+
 @pytest.fixture
-def app(session_app: Flask, sandbox: Sandbox, demo_rows: dict[sa.Table, list[dict[str, Any]]]) -> Flask:
+def app(session_app: Flask, sandbox: Sandbox, begin_anew: Callable[[], None]) -> Flask:
     """The portal with the demo catalogue and nothing else in its database."""
-    with session_app.app_context():
-        _begin_with(demo_rows)
-        limiter.reset()
-        for gateway in _tools(session_app).gateways.values():
-            gateway.forget_keys()
-        db.session.remove()
+    begin_anew()
     return session_app
 
 

@@ -16,6 +16,7 @@ from portal.learners.models import Learner, Role
 from portal.orders.models import Order
 from portal.payments.models import Payment
 from tests.factories.learners import make_learner, sign_in
+from tests.support import books
 from tests.support.processes import Sandbox
 
 CSRF = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
@@ -130,6 +131,16 @@ class Shop:
         with self.app.app_context():
             for _ in range(rounds):
                 jobs.sweep(self.app.extensions["portal_tools"])
+
+    def books(self) -> list[dict[str, Any]]:
+        """Return WeChat's own books."""
+        orders: list[dict[str, Any]] = self.sandbox.control("GET", "/control/orders")["orders"]
+        return orders
+
+    def differences(self) -> list[str]:
+        """Return what differs between WeChat's books and ours, once everything is at rest."""
+        with self.app.app_context(), db.engine.connect() as connection:
+            return books.differences(connection, self.books())
 
     def calls(self, order_id: str, route: str) -> int:
         """Count the requests of a kind (create, query, close) that WeChat got for an order's last attempt."""
