@@ -112,6 +112,11 @@ class Child:
         with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS refuses for a finished group
             os.killpg(self.pid, number)
 
+    def signal_leader(self, number: int) -> None:
+        """Send a signal to the program alone, which passes it on as it sees fit."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
     def stop(self, seconds: float = 15) -> int:
         """End it politely, and by force after `seconds`; return its exit code."""
         if self.exit_code is None:
