@@ -167,8 +167,8 @@ def test_two_workers_and_two_beats(shop, draw):
 def test_a_worker_is_killed_with_a_mail_in_its_hands(shop, draw):
     """F34: its lease ends, and another worker takes the work over."""
     shop.worker.kill9()
-    with Customers(shop, 1, draw, most=1):
-        pass
+    with Customers(shop, 1, draw, most=1) as customers:
+        customers.wait_for(1)
     shop.worker.env["PORTAL_FAULT"] = "mail.after_send:kill"
     shop.worker.start()
     eventually(shop.mails, "the first mail")
@@ -199,14 +199,19 @@ def test_everything_is_killed_right_after_somebody_paid(shop):
 def test_a_new_version_is_deployed(shop, draw, how):
     """F36: workers are reloaded (HUP), or a new master takes the socket over (USR2) and the old one ends (TERM)."""
     old = shop.portal.child
+    booted = old.output().count("Booting worker")
+
+    def is_new_there() -> bool:
+        return old.output().count("Booting worker") >= booted + 2
+
     with Customers(shop, 6, draw) as customers:
         customers.wait_for(3)
         if how == "reload":
             old.signal_leader(signal.SIGHUP)
-            eventually(lambda: old.output().count("Booting worker") >= 4, "new workers")
+            eventually(is_new_there, "new workers")
         else:
             old.signal_leader(signal.SIGUSR2)
-            eventually(lambda: old.output().count("Booting worker") >= 4, "a new master with its workers")
+            eventually(is_new_there, "a new master with its workers")
             old.signal_leader(signal.SIGTERM)
             eventually(lambda: old.exit_code is not None, "the old master to end", 40)
         customers.wait_for(6)

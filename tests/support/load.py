@@ -42,8 +42,11 @@ class GaveUp(Exception):
 class Customer:
     """One learner at a browser without keep-alive: every request is a connection of its own, as behind a proxy."""
 
-    def __init__(self, shop: RunningShop, cookie: str, draw: random.Random, failures: list[str]) -> None:
+    def __init__(
+        self, shop: RunningShop, cookie: str, draw: random.Random, failures: list[str], faults: float
+    ) -> None:
         self._shop = shop
+        self._faults = faults
         self._draw = draw
         self._failures = failures
         self._http = requests.Session()
@@ -53,7 +56,7 @@ class Customer:
         self._token = ""
         self._deadline = 0.0
 
-    def buy(self, course: str, *, may_cancel: bool = False) -> Purchase:
+    def buy(self, course: str) -> Purchase:
         """Buy a course and stay until its license is there, or the order has another end.
 
         Raises:
@@ -65,7 +68,7 @@ class Customer:
             return Purchase("", "owned", None)
         order_id = location.rsplit("/", 1)[1]
         state = self._watch(order_id, {"preparing", "gateway_down", "confirming"})
-        if state == "awaiting_payment" and may_cancel and self._draw.random() < 0.5:
+        if state == "awaiting_payment" and self._draw.random() < self._faults:
             self._insist("POST", f"/checkout/{order_id}/cancel")
         paid_at = None
         if state == "awaiting_payment" and self._pay(order_id):
@@ -82,10 +85,12 @@ class Customer:
             "SELECT p.code_url FROM payments p JOIN orders o ON o.id = p.order_id "
             "WHERE o.public_id = :id AND p.code_url IS NOT NULL ORDER BY p.id DESC"
         )
+        is_told = self._draw.random() >= self._faults
         while True:
             try:
                 found = self._shop.rows(statement, id=order_id)
-                self._shop.sandbox.control("POST", "/control/pay", {"code_url": found[0][0]})
+                facts = {"code_url": found[0][0], "notify": is_told}
+                self._shop.sandbox.control("POST", "/control/pay", facts)
                 return True
             except ProcessFailed as error:
                 # A code may die, and an order be closed, under the learner's eyes; paid is paid.
@@ -134,7 +139,10 @@ class Customer:
 
 
 class Customers:
-    """Threads of customers, from entering the block until its end; each purchase begun is brought to its end."""
+    """Threads of customers, from entering the block until its end; each purchase begun is brought to its end.
+
+    `faults` is the share of purchases that are cancelled, and of those that WeChat never tells of.
+    """
 
     def __init__(
         self,
@@ -143,14 +151,14 @@ class Customers:
         draw: random.Random,
         *,
         most: int = 10**9,
-        may_cancel: bool = False,
+        faults: float = 0,
     ) -> None:
         self.purchases: list[Purchase] = []
         self.failures: list[str] = []
         self.errors: list[BaseException] = []
         self._shop = shop
         self._app = app_of(shop)
-        self._may_cancel = may_cancel
+        self._faults = faults
         self._left = most
         self._lock = threading.Lock()
         self._is_over = threading.Event()
@@ -168,6 +176,11 @@ class Customers:
         self.join()
         if kind is None and self.errors:
             raise self.errors[0]
+
+    @property
+    def are_buying(self) -> bool:
+        """Tell whether anybody has not yet come to the end of all purchases."""
+        return any(thread.is_alive() for thread in self._threads)
 
     def join(self) -> None:
         """Wait until all that was to be bought is bought."""
@@ -190,7 +203,7 @@ class Customers:
                         if self._left == 0 or self._is_over.is_set():
                             return
                         self._left -= 1
-                    self.purchases.append(customer.buy(course, may_cancel=self._may_cancel))
+                    self.purchases.append(customer.buy(course))
         except BaseException as error:
             self.errors.append(error)
 
@@ -205,7 +218,7 @@ class Customers:
                 sign_in(client, learner)
                 cookie = client.get_cookie("sid")
                 assert cookie is not None
-                return Customer(self._shop, cookie.value, draw, self.failures)
+                return Customer(self._shop, cookie.value, draw, self.failures, self._faults)
             except AssertionError:
                 raise
             except Exception:  # the database may be the very thing that is broken
