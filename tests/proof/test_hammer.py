@@ -16,8 +16,9 @@ from portal.devices.models import TokenFamily
 from portal.kit.db import db
 from portal.ledger.models import LedgerEntry
 from portal.licenses.models import Entitlement, License
+from portal.notifications.models import Notification
 from portal.orders.models import Order, OrderStatus
-from portal.payments.models import Notification, Payment
+from portal.payments.models import Payment
 from portal.web.limits import limiter
 from scripts.processes import ProcessFailed
 from tests.support.editors import editor_of
