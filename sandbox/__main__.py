@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
     server = serve(create_app(world), options.host, options.port)
     url = options.public_url or f"http://{_bracketed(options.host)}:{server.server_port}"
     write_settings(world.keys, url.rstrip("/"))
-    world.courier.start()
+    world.start()
     for name in (signal.SIGTERM, signal.SIGINT):
         # shutdown() waits for serve_forever, which runs in this very thread.
         signal.signal(name, lambda *_: threading.Thread(target=server.shutdown, daemon=True).start())

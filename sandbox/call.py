@@ -12,6 +12,8 @@ from werkzeug.datastructures import Headers
 from . import errors
 from .server import Line
 
+NUMBERS = ("out_trade_no", "transaction_id", "out_refund_no", "refund_id")
+
 
 @dataclass
 class Call:
@@ -62,16 +64,21 @@ class Call:
             raise errors.invalid_request("请求包体不是合法的JSON")
         return value
 
-    def named_order(self) -> str | None:
-        """The order number this request is about, read leniently: for the log and for faults only."""
-        if "out_trade_no" in self.path_values:
-            return self.path_values["out_trade_no"]
-        try:
-            number = json.loads(self.body)["out_trade_no"]
-        except (ValueError, RecursionError, LookupError, TypeError):
-            return None
-        is_clean = isinstance(number, str) and number.isascii()
-        return number if is_clean else None
+    def named(self) -> dict[str, str]:
+        """The numbers that say what this request is about, read leniently: for the log and for faults only."""
+        found: dict[str, Any] = dict(self.path_values)
+        if self.body:
+            try:
+                body = json.loads(self.body)
+            except (ValueError, RecursionError):
+                body = None
+            if isinstance(body, dict):
+                found = body | found
+        return {
+            name: found[name]
+            for name in NUMBERS
+            if isinstance(found.get(name), str) and (name in self.path_values or found[name].isascii())
+        }
 
 
 def _refuse(constant: str) -> float:

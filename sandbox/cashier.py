@@ -10,10 +10,11 @@ import secrets
 from datetime import datetime
 
 from .clock import BEIJING, Clock
-from .notifications import Notifications
+from .notifications import Event, Notifications
 from .orders import Code, Order, Orders
 from .store import Store
 from .switches import Switches
+from .transaction import transaction_of
 
 REFUSALS = {
     "unknown_code": ("无法识别此支付二维码", "This is not a payment code"),
@@ -108,7 +109,11 @@ class Cashier:
             )  # fmt: skip
             paid = self._orders.placed(order.mchid, order.out_trade_no)
             is_sent = notify and not self._switches["never_notify"]
-            self._notifications.record_payment(paid, is_sent=is_sent)
+            event = Event(
+                "TRANSACTION.SUCCESS", paid.mchid, paid.out_trade_no, paid.fields["notify_url"],
+                transaction_of(paid, now),
+            )  # fmt: skip
+            self._notifications.record(event, is_sent=is_sent)
         if is_sent:
             self._notifications.wake()
         return paid

@@ -14,7 +14,12 @@ from typing import Any
 from .clock import rfc3339
 from .signing import SigningKey, encrypt, signature_headers
 
-SUMMARIES = {"TRANSACTION.SUCCESS": "支付成功"}
+SUMMARIES = {
+    "TRANSACTION.SUCCESS": "支付成功",
+    "REFUND.SUCCESS": "退款成功",
+    "REFUND.ABNORMAL": "退款异常",
+    "REFUND.CLOSED": "退款关闭",
+}
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,36 @@ def order_not_exist() -> ApiError:
     return ApiError(404, "ORDER_NOT_EXIST", "订单不存在", None, 268512771)
 
 
+def resource_not_exists(message: str) -> ApiError:
+    """404: of refunds, an order that is missing or unpaid, or a number that was never accepted."""
+    return ApiError(404, "RESOURCE_NOT_EXISTS", message, None, 268512771)
+
+
+def not_enough() -> ApiError:
+    """403: the merchant's balance does not cover the refund; nothing is on record, the number stays free."""
+    return ApiError(403, "NOT_ENOUGH", "基本账户余额不足，请充值后重新发起")
+
+
+def user_account_abnormal() -> ApiError:
+    """403: the payer's account is gone, the refund must be made by other means."""
+    return ApiError(403, "USER_ACCOUNT_ABNORMAL", "退款请求失败，用户帐号注销")
+
+
+def trade_overdue() -> ApiError:
+    """403: paid more than a year ago."""
+    return ApiError(403, "TRADE_OVERDUE", "订单已经超过可退款的最大期限")
+
+
+def frequency_limited(message: str) -> ApiError:
+    """429: too often."""
+    return ApiError(429, "FREQUENCY_LIMITED", message, None, 268447840)
+
+
+def no_auth(message: str) -> ApiError:
+    """403: signed well, by somebody whom this does not concern."""
+    return ApiError(403, "NO_AUTH", message)
+
+
 def no_certificates() -> ApiError:
     """404: the merchant has the WeChat Pay public key only (pay.weixin.qq.com/doc/v3/merchant/4012076511)."""
     message = "无可用的平台证书，请在商户平台-API安全申请使用微信支付公钥。"

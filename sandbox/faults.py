@@ -12,7 +12,10 @@ from typing import Any
 
 from .store import Store
 
-ROUTES = ("create", "query", "close", "certificates", "*")
+ROUTES = (
+    "create", "query", "close", "certificates", "refund", "refund_query", "abnormal_refund", "bill",
+    "billdownload", "*",
+)  # fmt: skip
 KINDS = (
     "delay", "hang", "drip", "accept_then_drop", "drop", "5xx", "429", "html", "error",
     "unsigned", "bad_signature", "signtest", "bad_serial", "stale", "mutate", "pay_first",

@@ -137,7 +137,17 @@ def _is_probed(call: Call, rate: float) -> bool:
 
 
 def _order_of(call: Call, world: World) -> str | None:
-    if transaction_id := call.path_values.get("transaction_id"):
-        row = world.store.row("SELECT out_trade_no FROM orders WHERE transaction_id = ?", transaction_id)
-        return None if row is None else row["out_trade_no"]
-    return call.named_order()
+    """The order a request is about, by whichever number it names."""
+    numbers = call.named()
+    if "out_trade_no" in numbers:
+        return numbers["out_trade_no"]
+    for table, column in (
+        ("orders", "transaction_id"),
+        ("refunds", "out_refund_no"),
+        ("refunds", "refund_id"),
+    ):
+        if column in numbers:
+            row = world.store.row(f"SELECT out_trade_no FROM {table} WHERE {column} = ?", numbers[column])
+            if row is not None:
+                return str(row["out_trade_no"])
+    return None

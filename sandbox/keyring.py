@@ -34,13 +34,16 @@ class Keyring:
 
     def for_answer(self, merchant: Merchant, named_serial: str) -> SigningKey:
         """The key the request names if the merchant holds it, else the usual one of the mode."""
-        mode = self._switches["mode"]
+        is_public = self._switches["mode"] == "public_key"
+        usual = merchant.signing_key if is_public else self.signing_certificate()
+        return self.named(merchant, named_serial) or usual
+
+    def named(self, merchant: Merchant, serial: str) -> SigningKey | None:
+        """The key with this serial, if the merchant holds it in the present mode."""
         held = [certificate.signing_key for certificate in self.listed_certificates()]
-        if mode != "certificate":
+        if self._switches["mode"] != "certificate":
             held.append(merchant.signing_key)
-        named = next((key for key in held if key.serial == named_serial), None)
-        usual = merchant.signing_key if mode == "public_key" else self.signing_certificate()
-        return named or usual
+        return next((key for key in held if key.serial == serial), None)
 
     def for_notification(self, merchant: Merchant) -> SigningKey:
         """The key of a notification; while switching, either."""

@@ -121,7 +121,7 @@ def _unsigned(status: int, code: str, message: str) -> Response:
 
 def _pay(call: Call, world: World) -> None:
     """Let a payment that is under way win against this request."""
-    number = call.named_order()
+    number = call.named().get("out_trade_no")
     code = None if number is None else world.orders.newest_code(world.keys.merchant.mchid, number)
     if code is not None:
         try:

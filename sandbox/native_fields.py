@@ -88,7 +88,7 @@ def check_order(fields: dict[str, Any]) -> None:
         raise errors.param_error(f"detail长度超过{DETAIL_BYTES}字节", "/detail", "body")
     if "scene_info" in fields:
         _check_ip(fields["scene_info"]["payer_client_ip"])
-    _check_notify_url(fields["notify_url"])
+    check_notify_url(fields["notify_url"])
 
 
 def _check_ip(text: str) -> None:
@@ -100,7 +100,7 @@ def _check_ip(text: str) -> None:
         raise errors.param_error(message, pointer, "body", text) from None
 
 
-def _check_notify_url(url: str) -> None:
+def check_notify_url(url: str) -> None:
     """https and a public name, as pay.weixin.qq.com/doc/v3/merchant/4012075420 asks; loopback is let through.
 
     A shop under development runs on the developer's machine, so plain http is allowed to that machine only.

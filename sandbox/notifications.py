@@ -1,4 +1,4 @@
-"""Notifications in the books: recorded with the payment, due until answered or given up.
+"""Notifications in the books: recorded with the fact they tell of, due until answered or given up.
 
 After each failure the next delivery comes 15 s, 15 s, 30 s, 3 min, 10 min, 20 min, 30 min, 30 min, 30 min, 60
 min, 3 h, 3 h, 3 h, 6 h, 6 h later: sixteen deliveries in all (pay.weixin.qq.com/doc/v3/merchant/4012075420).
@@ -15,11 +15,21 @@ from typing import Any
 from .clock import Clock
 from .envelope import notification_body
 from .keys import Keys
-from .orders import Order
 from .store import Store
-from .transaction import transaction_of
 
 RETRY_SECONDS = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600)
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something a merchant is told of: `resource` in clear, and where to."""
+
+    event_type: str
+    mchid: str
+    out_trade_no: str
+    notify_url: str
+    resource: dict[str, Any]
+    out_refund_no: str | None = None
 
 
 @dataclass(frozen=True)
@@ -29,6 +39,7 @@ class Notification:
     id: str
     mchid: str
     out_trade_no: str
+    out_refund_no: str | None
     event_type: str
     notify_url: str
     body: str
@@ -72,25 +83,26 @@ class Notifications:
         """Something may have become due: make the courier look now."""
         self.is_woken.set()
 
-    def record_payment(self, order: Order, *, is_sent: bool) -> None:
-        """Write the notification of a payment; call inside the payment's transaction."""
-        merchant = self._keys.merchant_of(order.mchid)
+    def record(self, event: Event, *, is_sent: bool) -> None:
+        """Write a notification down; call inside the transaction of the fact it tells of."""
+        merchant = self._keys.merchant_of(event.mchid)
         assert merchant is not None
         now, event_id = self._clock.now(), str(uuid.uuid4())
         body = notification_body(
             event_id=event_id,
-            event_type="TRANSACTION.SUCCESS",
+            event_type=event.event_type,
             created_at=now,
-            resource_text=json.dumps(transaction_of(order, now), ensure_ascii=False, separators=(",", ":")),
+            resource_text=json.dumps(event.resource, ensure_ascii=False, separators=(",", ":")),
             apiv3_key=merchant.apiv3_key,
         )
         self._store.insert(
             "notifications",
             id=event_id,
-            mchid=order.mchid,
-            out_trade_no=order.out_trade_no,
-            event_type="TRANSACTION.SUCCESS",
-            notify_url=order.fields["notify_url"],
+            mchid=event.mchid,
+            out_trade_no=event.out_trade_no,
+            out_refund_no=event.out_refund_no,
+            event_type=event.event_type,
+            notify_url=event.notify_url,
             body=body,
             state="pending" if is_sent else "withheld",
             due_at=now if is_sent else None,
@@ -114,10 +126,27 @@ class Notifications:
     def of_order(self, mchid: str, out_trade_no: str) -> list[Notification]:
         """All notifications about one order, oldest first."""
         rows = self._store.rows(
-            "SELECT * FROM notifications WHERE mchid = ? AND out_trade_no = ? ORDER BY created_at",
+            "SELECT * FROM notifications WHERE mchid = ? AND out_trade_no = ? ORDER BY created_at, rowid",
             mchid, out_trade_no,
         )  # fmt: skip
         return [Notification(**dict(row)) for row in rows]
+
+    def find(self, notification_id: str) -> Notification | None:
+        """The notification with this id."""
+        row = self._store.row("SELECT * FROM notifications WHERE id = ?", notification_id)
+        return None if row is None else Notification(**dict(row))
+
+    def of_payment(self, mchid: str, out_trade_no: str) -> Notification | None:
+        """The notification of an order's payment."""
+        return next((n for n in self.of_order(mchid, out_trade_no) if n.out_refund_no is None), None)
+
+    def of_refund(self, mchid: str, out_refund_no: str) -> Notification | None:
+        """The newest notification of a refund."""
+        row = self._store.row(
+            "SELECT * FROM notifications WHERE mchid = ? AND out_refund_no = ? ORDER BY created_at DESC, rowid DESC",
+            mchid, out_refund_no,
+        )  # fmt: skip
+        return None if row is None else Notification(**dict(row))
 
     def deliveries_of(self, notification_id: str) -> list[Delivery]:
         """How each delivery of one notification went, oldest first."""

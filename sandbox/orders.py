@@ -48,6 +48,8 @@ class Order:
     payer_total: int | None
     paid_at: float | None
     closed_at: float | None
+    refunds: int
+    """How many refunds of it were accepted and not closed."""
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -56,9 +58,14 @@ class Order:
         return parsed
 
     def trade_state(self, now: float) -> str:
-        """The state a query tells: a passed deadline alone leaves it NOTPAY, seven days close it."""
+        """The state a query tells: a passed deadline alone leaves it NOTPAY, seven days close it.
+
+        A paid order is REFUND from its first refund on, also a partial one.
+        """
         if self.state == "NOTPAY" and now >= self.created_at + ORDER_SECONDS:
             return "CLOSED"
+        if self.state == "SUCCESS" and self.refunds:
+            return "REFUND"
         return self.state
 
     def is_over(self, now: float) -> bool:
@@ -122,14 +129,26 @@ class Orders:
             raise errors.order_not_exist()
         return order
 
-    def paid_as(self, mchid: str, transaction_id: str) -> Order:
-        """The paid order with this transaction_id; ApiError 404 when there is none."""
+    def paid(self, mchid: str, transaction_id: str) -> Order | None:
+        """The paid order with this transaction_id."""
         row = self._store.row(
             "SELECT * FROM orders WHERE mchid = ? AND transaction_id = ?", mchid, transaction_id
         )
-        if row is None:
+        return None if row is None else _order(row)
+
+    def paid_as(self, mchid: str, transaction_id: str) -> Order:
+        """The paid order with this transaction_id; ApiError 404 when there is none."""
+        if (order := self.paid(mchid, transaction_id)) is None:
             raise errors.order_not_exist()
-        return _order(row)
+        return order
+
+    def paid_between(self, mchid: str, begin: float, end: float) -> list[Order]:
+        """Those paid from `begin` until before `end` (Unix seconds), oldest first."""
+        rows = self._store.rows(
+            "SELECT * FROM orders WHERE mchid = ? AND paid_at >= ? AND paid_at < ? ORDER BY paid_at, rowid",
+            mchid, begin, end,
+        )  # fmt: skip
+        return [_order(row) for row in rows]
 
     def close(self, mchid: str, out_trade_no: str) -> None:
         """Close an unpaid order; again is fine. A number never ordered is closed too, and lost.

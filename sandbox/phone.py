@@ -48,7 +48,7 @@ def home() -> str:
     orders = the_world().orders.all(the_world().keys.merchant.mchid)
     now = the_world().clock.now()
     pending = [_card(order) for order in orders if order.trade_state(now) == "NOTPAY"]
-    finished = [_card(order) for order in orders if order.trade_state(now) in ("SUCCESS", "CLOSED")]
+    finished = [_card(order) for order in orders if order.trade_state(now) in ("SUCCESS", "REFUND", "CLOSED")]
     notice = request.args.get("notice", "")
     return _page("home", pending=pending, finished=finished[:MOST_FINISHED], notice=notice)
 
@@ -101,16 +101,18 @@ def payer() -> AnyResponse:
 
 @bp.get("/orders/<mchid>/<out_trade_no>")
 def order(mchid: str, out_trade_no: str) -> Response:
-    """One order: its state, and every delivery of its notification."""
+    """One order: its state, its refunds, and every delivery of its notifications."""
     world = the_world()
     found = world.orders.find(mchid, out_trade_no)
     if found is None or found.state == "BURNT":
         return make_response(_page("not_found"), 404)
     notifications = world.notifications.of_order(mchid, out_trade_no)
-    notification = notifications[-1] if notifications else None
-    deliveries = world.notifications.deliveries_of(notification.id) if notification else []
-    page = _page("order", order=_card(found), notification=notification, deliveries=deliveries)
-    return make_response(page)
+    told = [(n, world.notifications.deliveries_of(n.id)) for n in notifications]
+    is_waiting = any(n.state == "pending" for n in notifications)
+    refunds = world.refunds.of_order(mchid, out_trade_no)
+    return make_response(
+        _page("order", order=_card(found), told=told, refunds=refunds, is_waiting=is_waiting)
+    )
 
 
 @bp.app_template_filter("yuan")

@@ -31,8 +31,30 @@ CREATE TABLE IF NOT EXISTS orders (
     payer_total INTEGER,
     paid_at REAL,
     closed_at REAL,
+    refunds INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (mchid, out_trade_no)
 );
+CREATE TABLE IF NOT EXISTS refunds (
+    refund_id TEXT PRIMARY KEY,
+    mchid TEXT NOT NULL,
+    out_refund_no TEXT NOT NULL,
+    out_trade_no TEXT NOT NULL,
+    transaction_id TEXT NOT NULL,
+    origin TEXT NOT NULL CHECK (origin IN ('api', 'console')),
+    request TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('PROCESSING', 'SUCCESS', 'ABNORMAL', 'CLOSED')),
+    amount INTEGER NOT NULL CHECK (amount > 0),
+    payer_refund INTEGER NOT NULL,
+    notify_url TEXT,
+    account TEXT NOT NULL,
+    outcome TEXT,
+    due_at REAL,
+    created_at REAL NOT NULL,
+    settled_at REAL,
+    UNIQUE (mchid, out_refund_no)
+);
+CREATE INDEX IF NOT EXISTS refunds_by_order ON refunds (mchid, out_trade_no);
+CREATE INDEX IF NOT EXISTS refunds_due ON refunds (status, due_at);
 CREATE TABLE IF NOT EXISTS codes (
     code_url TEXT PRIMARY KEY,
     mchid TEXT NOT NULL,
@@ -45,6 +67,7 @@ CREATE TABLE IF NOT EXISTS notifications (
     id TEXT PRIMARY KEY,
     mchid TEXT NOT NULL,
     out_trade_no TEXT NOT NULL,
+    out_refund_no TEXT,
     event_type TEXT NOT NULL,
     notify_url TEXT NOT NULL,
     body TEXT NOT NULL,
@@ -92,7 +115,17 @@ CREATE TABLE IF NOT EXISTS faults (
     hits INTEGER NOT NULL DEFAULT 0
 );
 """
-TABLES_OF_A_RUN = ("orders", "codes", "notifications", "deliveries", "requests", "faults", "settings")
+TABLES_OF_A_RUN = (
+    "orders", "codes", "refunds", "notifications", "deliveries", "requests", "faults", "settings",
+)  # fmt: skip
+COLUMNS_ADDED = {
+    ("orders", "refunds"): "INTEGER NOT NULL DEFAULT 0",
+    ("notifications", "out_refund_no"): "TEXT",
+}
+"""Columns that books of an earlier version lack."""
+INDEXES_OF_ADDED_COLUMNS = """
+CREATE INDEX IF NOT EXISTS notifications_by_refund ON notifications (mchid, out_refund_no);
+"""
 
 
 class Store:
@@ -106,6 +139,8 @@ class Store:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.executescript(SCHEMA)
+        self._add_columns()
+        self._connection.executescript(INDEXES_OF_ADDED_COLUMNS)
 
     @contextmanager
     def transaction(self) -> Iterator[Store]:
@@ -162,6 +197,11 @@ class Store:
         with self.transaction():
             for table in TABLES_OF_A_RUN:
                 self.write(f"DELETE FROM {table}")
+
+    def _add_columns(self) -> None:
+        for (table, column), kind in COLUMNS_ADDED.items():
+            if column not in {row["name"] for row in self.rows(f"PRAGMA table_info({table})")}:
+                self.write(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
 
     def close(self) -> None:
         """Close the file; later calls fail."""

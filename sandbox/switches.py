@@ -14,8 +14,20 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "order_paid_code": ("ORDERPAID", "ORDER_PAID"),
     "merchant_certificate": ("valid", "expired", "revoked"),
     "never_notify": (False, True),
+    "refund_mode": ("automatic", "manual", "abnormal", "closed", "not_enough", "user_account_abnormal"),
+    "refund_interval_error": ("429", "400"),
+    "refund_failing_limit": (False, True),
+    "bill_bom": (True, False),
+    "bill_line_ends": ("crlf", "lf"),
+    "no_statement_status": ("400", "404"),
 }
 """Each switch with its values, the first being the usual one."""
+
+NUMBERS: dict[str, tuple[float, float, float]] = {
+    "signtest_rate": (0.0, 0.0, 1.0),
+    "refund_seconds": (2.0, 0.0, 30 * 86400.0),
+}
+"""Each switch that is a number: the usual one, the least, the most."""
 
 MODE_SWITCHES = ("mode", "certificates", "signing_certificate")
 
@@ -30,7 +42,8 @@ class Switches:
 
     def reload(self) -> None:
         """Read all from the store again, after a start or a reset."""
-        usual = {name: choices[0] for name, choices in CHOICES.items()} | {"signtest_rate": 0.0}
+        usual: dict[str, Any] = {name: choices[0] for name, choices in CHOICES.items()}
+        usual |= {name: numbers[0] for name, numbers in NUMBERS.items()}
         self._values = {name: self._store.setting(name, value) for name, value in usual.items()}
 
     def __getitem__(self, name: str) -> Any:

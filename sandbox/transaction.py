@@ -6,12 +6,13 @@ transaction_id, trade_type, payer or amount.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from .clock import rfc3339
 from .orders import Order
 
-DESCRIPTIONS = {"NOTPAY": "订单未支付", "SUCCESS": "支付成功", "CLOSED": "订单已关闭"}
+DESCRIPTIONS = {"NOTPAY": "订单未支付", "SUCCESS": "支付成功", "CLOSED": "订单已关闭", "REFUND": "转入退款"}
 
 
 def transaction_of(order: Order, now: float) -> dict[str, Any]:
@@ -29,7 +30,12 @@ def transaction_of(order: Order, now: float) -> dict[str, Any]:
         told["attach"] = fields["attach"]
     if device_id := fields.get("scene_info", {}).get("device_id"):
         told["scene_info"] = {"device_id": device_id}
-    return told | paid_fields(order) if state == "SUCCESS" else told
+    return told | paid_fields(order) if order.state == "SUCCESS" else told
+
+
+def payment_of(order: Order, now: float) -> dict[str, Any]:
+    """A paid order as its payment notification tells it, whatever has been refunded since."""
+    return transaction_of(replace(order, refunds=0), now)
 
 
 def paid_fields(order: Order) -> dict[str, Any]:

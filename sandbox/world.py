@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flask import current_app
 
+from .bank import Bank
 from .cashier import Cashier
 from .clock import Clock
 from .courier import Courier
@@ -15,9 +16,14 @@ from .keyring import Keyring
 from .keys import Keys, load_or_make
 from .notifications import Notifications
 from .orders import Orders
+from .rates import Rate
+from .refunds import Refunds
 from .requests_log import RequestsLog
 from .store import Store
 from .switches import Switches
+
+FAILING_REFUNDS_A_SECOND = 6
+"""pay.weixin.qq.com/doc/v3/merchant/4013071036; kept when the switch `refund_failing_limit` is on."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,9 @@ class World:
     notifications: Notifications
     cashier: Cashier
     courier: Courier
+    refunds: Refunds
+    bank: Bank
+    failing_refunds: Rate
     faults: Faults
     requests_log: RequestsLog
 
@@ -44,8 +53,14 @@ class World:
             self.clock.set_offset(0.0)
         self.switches.reload()
 
+    def start(self) -> None:
+        """Begin what goes on without being asked: deliveries and refunds."""
+        self.courier.start()
+        self.bank.start()
+
     def close(self) -> None:
-        """Stop delivering and close the books."""
+        """Stop delivering and settling, and close the books."""
+        self.bank.stop()
         self.courier.stop()
         self.store.close()
 
@@ -63,6 +78,7 @@ def build_world(data: Path, *, notify_speed: float = 1.0) -> World:
     keyring = Keyring(keys, switches)
     orders = Orders(store, clock, switches)
     notifications = Notifications(store, clock, keys, notify_speed)
+    refunds = Refunds(store, clock, switches, orders, notifications)
     return World(
         data=data,
         store=store,
@@ -74,6 +90,9 @@ def build_world(data: Path, *, notify_speed: float = 1.0) -> World:
         notifications=notifications,
         cashier=Cashier(store, clock, switches, orders, notifications),
         courier=Courier(notifications, keys, keyring, switches, clock),
+        refunds=refunds,
+        bank=Bank(refunds),
+        failing_refunds=Rate(FAILING_REFUNDS_A_SECOND),
         faults=Faults(store),
         requests_log=RequestsLog(store, clock),
     )

@@ -9,6 +9,7 @@ from .build import build
 from .faults import order_fault
 from .notifications import redeliver
 from .payments import pay
+from .refunds import settle
 from .turns import clock
 
-__all__ = ["bp", "build", "clock", "order_fault", "pay", "redeliver", "state"]
+__all__ = ["bp", "build", "clock", "order_fault", "pay", "redeliver", "settle", "state"]

@@ -22,12 +22,14 @@ def state() -> dict[str, Any]:
     world = the_world()
     by_state = world.store.rows("SELECT state, COUNT(*) AS n FROM orders GROUP BY state")
     by_notification = world.store.rows("SELECT state, COUNT(*) AS n FROM notifications GROUP BY state")
+    by_refund = world.store.rows("SELECT status, COUNT(*) AS n FROM refunds GROUP BY status")
     deliveries = world.store.row("SELECT COUNT(*) AS n FROM deliveries")
     return {
         "now": world.clock.now(),
         "clock_offset": world.clock.offset,
         "switches": world.switches.all(),
         "orders": {row["state"]: row["n"] for row in by_state},
+        "refunds": {row["status"]: row["n"] for row in by_refund},
         "notifications": {row["state"]: row["n"] for row in by_notification},
         "deliveries": deliveries["n"] if deliveries else 0,
         "requests": world.requests_log.counts(),
@@ -46,18 +48,22 @@ def state() -> dict[str, Any]:
 def orders() -> dict[str, Any]:
     """Every order of a merchant, newest first."""
     world = the_world()
-    return {"orders": [_entry(world, order) for order in world.orders.all(_merchant(world).mchid)]}
+    return {"orders": [_entry(world, order) for order in world.orders.all(merchant_asked_about(world).mchid)]}
 
 
 @bp.get("/orders/<out_trade_no>")
 def order(out_trade_no: str) -> dict[str, Any]:
     """One order: the books, what a query would tell, and how often the merchant called about it."""
     world = the_world()
-    found = world.orders.find(_merchant(world).mchid, out_trade_no)
+    found = world.orders.find(merchant_asked_about(world).mchid, out_trade_no)
     if found is None:
         raise ControlError(404, "no such order")
     return _entry(world, found) | {
         "calls": {"create": 0, "query": 0, "close": 0} | world.requests_log.counts(out_trade_no),
+        "refunds": [
+            dict(vars(refund)) | {"request": refund.fields}
+            for refund in world.refunds.of_order(found.mchid, out_trade_no)
+        ],
     }
 
 
@@ -68,7 +74,7 @@ def expire_code(out_trade_no: str) -> dict[str, Any]:
     Arguments.of_request().done()
     changed = world.store.write(
         "UPDATE codes SET is_live = 0 WHERE mchid = ? AND out_trade_no = ?",
-        _merchant(world).mchid,
+        merchant_asked_about(world).mchid,
         out_trade_no,
     ).rowcount
     if not changed:
@@ -95,7 +101,7 @@ def reset() -> dict[str, Any]:
     return {"reset": True}
 
 
-def _merchant(world: World) -> Merchant:
+def merchant_asked_about(world: World) -> Merchant:
     """The merchant whose books are asked for: `?mchid=`, else the first."""
     mchid = request.args.get("mchid", world.keys.merchant.mchid)
     merchant = world.keys.merchant_of(mchid)

@@ -29,26 +29,38 @@ def notifications() -> dict[str, Any]:
 
 @bp.post("/notifications/redeliver")
 def redeliver() -> dict[str, Any]:
-    """Deliver the notification of an order again, now, and wait for the answers."""
+    """Deliver a notification again, now, and wait for the answers."""
     world, arguments = the_world(), Arguments.of_request()
-    number = arguments.text("out_trade_no")
     times = arguments.integer("times", 1, least=1, most=MOST_TIMES)
     parallel = arguments.integer("parallel", 1, least=1, most=MOST_PARALLEL)
+    notification = _named(world, arguments)
     arguments.done()
-    found = world.notifications.of_order(world.keys.merchant.mchid, number)
-    if not found:
-        raise ControlError(404, "no notification about this order: it has not been paid")
-    deliveries = world.courier.redeliver(found[-1], times, min(parallel, times))
+    deliveries = world.courier.redeliver(notification, times, min(parallel, times))
     return {
         "statuses": [delivery.status for delivery in deliveries],
         "deliveries": [_delivery(delivery) for delivery in deliveries],
     }
 
 
+def _named(world: World, arguments: Arguments) -> Notification:
+    """The notification with this `id`, or the newest of a refund, or that of an order's payment."""
+    mchid = world.keys.merchant.mchid
+    if "id" in arguments:
+        found = world.notifications.find(arguments.text("id"))
+    elif "out_refund_no" in arguments:
+        found = world.notifications.of_refund(mchid, arguments.text("out_refund_no"))
+    else:
+        found = world.notifications.of_payment(mchid, arguments.text("out_trade_no"))
+    if found is None:
+        raise ControlError(404, "no such notification: the order is not paid, or the refund not settled")
+    return found
+
+
 def _entry(world: World, notification: Notification) -> dict[str, Any]:
     return {
         "id": notification.id,
         "event_type": notification.event_type,
+        "out_refund_no": notification.out_refund_no,
         "notify_url": notification.notify_url,
         "state": notification.state,
         "attempts": notification.attempts,

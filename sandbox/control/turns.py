@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..switches import CHOICES, MODE_SWITCHES
+from ..switches import CHOICES, MODE_SWITCHES, NUMBERS
 from ..world import the_world
 from .arguments import Arguments
 from .blueprint import ControlError, bp
@@ -36,7 +36,7 @@ def mode() -> dict[str, Any]:
 def switch() -> dict[str, Any]:
     """Any of the other switches."""
     names = tuple(name for name in CHOICES if name not in MODE_SWITCHES)
-    return _turn(Arguments.of_request(), names)
+    return _turn(Arguments.of_request(), (*names, *NUMBERS))
 
 
 def _turn(arguments: Arguments, names: tuple[str, ...]) -> dict[str, Any]:
@@ -44,8 +44,6 @@ def _turn(arguments: Arguments, names: tuple[str, ...]) -> dict[str, Any]:
     for name in names:
         if name in arguments:
             values[name] = _value(arguments, name)
-    if "signtest_rate" in arguments and "mode" not in names:
-        values["signtest_rate"] = arguments.number("signtest_rate", least=0, most=1)
     arguments.done()
     world = the_world()
     world.switches.turn(**values)
@@ -53,6 +51,9 @@ def _turn(arguments: Arguments, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _value(arguments: Arguments, name: str) -> Any:
+    if name in NUMBERS:
+        _, least, most = NUMBERS[name]
+        return arguments.number(name, least=least, most=most)
     usual = CHOICES[name][0]
     if isinstance(usual, bool):
         return arguments.flag(name)

@@ -56,7 +56,7 @@ def served_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running
     server = serve(create_app(world), "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.server_port}"
     write_settings(world.keys, url)
-    world.courier.start()
+    world.start()
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield RunningSandbox(world, url)
     server.shutdown()
@@ -90,6 +90,18 @@ def other_merchant(
     sandbox: RunningSandbox, two_merchants: tuple[SandboxMerchant, SandboxMerchant]
 ) -> SandboxMerchant:
     return two_merchants[1].without_certificates()
+
+
+@pytest.fixture
+def paid(sandbox: RunningSandbox, merchant: SandboxMerchant) -> Callable[..., str]:
+    """Place an order and pay it; returns its number. No notification is sent."""
+
+    def pay(**changes: Any) -> str:
+        number, code_url = merchant.placed(**changes)
+        sandbox.post("/pay", code_url=code_url, notify=False)
+        return number
+
+    return pay
 
 
 @pytest.fixture
