@@ -10,6 +10,7 @@ from flask import Request
 from werkzeug.datastructures import Headers
 
 from . import errors
+from .faults import Fault
 from .server import Line
 
 NUMBERS = ("out_trade_no", "transaction_id", "out_refund_no", "refund_id")
@@ -30,6 +31,10 @@ class Call:
     path_values: dict[str, str]
     query: dict[str, str] = field(default_factory=dict)
     needs_user_agent: bool = False
+    base_url: str = ""
+    """Scheme, host and port the client used."""
+    faults: list[Fault] = field(default_factory=list)
+    """Those that strike this request."""
 
     @classmethod
     def of(cls, request: Request, route: str, path_values: dict[str, str], needs_user_agent: bool) -> Call:
@@ -46,6 +51,7 @@ class Call:
             path_values=path_values,
             query=request.args.to_dict(),
             needs_user_agent=needs_user_agent,
+            base_url=request.host_url.rstrip("/"),
         )
 
     def json_object(self) -> dict[str, Any]:

@@ -140,6 +140,16 @@ def no_auth(message: str) -> ApiError:
     return ApiError(403, "NO_AUTH", message)
 
 
+def no_statement(status: int) -> ApiError:
+    """400: nothing happened that day, and the answer is final. Some clients have seen 404."""
+    return ApiError(status, "NO_STATEMENT_EXIST", "账单文件不存在")
+
+
+def statement_creating() -> ApiError:
+    """400: the bill is being made; ask again after ten in the morning, then every half hour."""
+    return ApiError(400, "STATEMENT_CREATING", "账单生成中，请稍后再试")
+
+
 def no_certificates() -> ApiError:
     """404: the merchant has the WeChat Pay public key only (pay.weixin.qq.com/doc/v3/merchant/4012076511)."""
     message = "无可用的平台证书，请在商户平台-API安全申请使用微信支付公钥。"

@@ -20,6 +20,13 @@ KINDS = (
     "delay", "hang", "drip", "accept_then_drop", "drop", "5xx", "429", "html", "error",
     "unsigned", "bad_signature", "signtest", "bad_serial", "stale", "mutate", "pay_first",
 )  # fmt: skip
+BILL_KINDS = (
+    "bill_not_ready", "wrong_hash", "other_host", "other_day", "other_mchid", "columns_reordered",
+    "columns_added", "columns_missing", "bill_line",
+)  # fmt: skip
+FILE_KINDS = ("damaged_gzip", "bomb")
+KINDS_OF_ROUTE = {"bill": (*KINDS, *BILL_KINDS), "billdownload": (*KINDS, *FILE_KINDS)}
+"""What else can happen on these routes."""
 LATE_KINDS = ("delay", "accept_then_drop")
 """Kinds that let the request be processed first unless told otherwise."""
 

@@ -12,6 +12,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from email.utils import formatdate
 from functools import wraps
 from typing import Any
@@ -23,12 +24,21 @@ from .authorization import check_authorization
 from .call import Call
 from .envelope import new_request_id
 from .errors import ApiError
-from .faults import Fault
 from .keys import Merchant
 from .signing import signature_headers
 from .world import World, the_world
 
-Operation = Callable[[World, Merchant, Call], dict[str, Any] | None]
+
+@dataclass(frozen=True)
+class File:
+    """An answer that is a file and therefore not signed: a bill, a picture."""
+
+    content: bytes
+    content_type: str
+
+
+Operation = Callable[[World, Merchant, Call], dict[str, Any] | File | None]
+JSON = "application/json; charset=utf-8"
 View = Callable[..., Response]
 
 log = logging.getLogger("sandbox.api")
@@ -37,7 +47,7 @@ _probed: set[bytes] = set()
 
 
 def operation(route: str, *, needs_user_agent: bool = False) -> Callable[[Operation], View]:
-    """Make a view of a function that answers a dict (200) or None (204) or raises ApiError.
+    """Make a view of a function that answers a dict or a File (200) or None (204) or raises ApiError.
 
     Args:
         route: its name in the log and for faults.
@@ -59,11 +69,12 @@ def answer(call: Call, operate: Operation) -> Response:
     world, begun = the_world(), time.monotonic()
     out_trade_no = _order_of(call, world)
     faults = world.faults.claim(call.route, out_trade_no)
+    call.faults = faults
     number = world.requests_log.arrived(call, out_trade_no, faults)
     early, late = [f for f in faults if not f.is_late], [f for f in faults if f.is_late]
     mchid, response = None, misbehaviour.misbehave(early, call, world)
     if response is None:
-        mchid, response = _process(call, operate, world, faults)
+        mchid, response = _process(call, operate, world)
         response = misbehaviour.misbehave(late, call, world) or response
     status = None if call.line.is_dropped else response.status_code
     code = response.get_json(silent=True) if response.status_code >= 400 and response.is_json else None
@@ -73,9 +84,7 @@ def answer(call: Call, operate: Operation) -> Response:
     return response
 
 
-def _process(
-    call: Call, operate: Operation, world: World, faults: list[Fault]
-) -> tuple[str | None, Response]:
+def _process(call: Call, operate: Operation, world: World) -> tuple[str | None, Response]:
     """Check, operate and sign; also the mchid of who asked, when that is known."""
     merchant = None
     try:
@@ -84,12 +93,13 @@ def _process(
         body = operate(world, merchant, call)
     except ApiError as error:
         return (merchant.mchid if merchant else None), _error(call, error)
-    return merchant.mchid, _signed(call, world, merchant, body, faults)
+    if isinstance(body, File):
+        return merchant.mchid, _with_headers(Response(body.content, 200), 0, body.content_type)
+    return merchant.mchid, _signed(call, world, merchant, body)
 
 
-def _signed(
-    call: Call, world: World, merchant: Merchant, body: dict[str, Any] | None, faults: list[Fault]
-) -> Response:
+def _signed(call: Call, world: World, merchant: Merchant, body: dict[str, Any] | None) -> Response:
+    faults = call.faults
     text = b"" if body is None else _json(misbehaviour.body_of(faults, body))
     response = _with_headers(Response(text, 204 if body is None else 200), 0)
     key = world.keyring.for_answer(merchant, call.headers.get("Wechatpay-Serial", ""))
@@ -109,8 +119,8 @@ def _error(call: Call, error: ApiError) -> Response:
     return response
 
 
-def _with_headers(response: Response, number: int) -> Response:
-    response.headers["Content-Type"] = "application/json; charset=utf-8"
+def _with_headers(response: Response, number: int, content_type: str = JSON) -> Response:
+    response.headers["Content-Type"] = content_type
     response.headers["Cache-Control"] = "no-cache, must-revalidate"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Request-ID"] = new_request_id(number)

@@ -53,8 +53,16 @@ CREATE TABLE IF NOT EXISTS refunds (
     settled_at REAL,
     UNIQUE (mchid, out_refund_no)
 );
+CREATE INDEX IF NOT EXISTS orders_by_payment ON orders (mchid, paid_at);
+CREATE INDEX IF NOT EXISTS refunds_by_time ON refunds (mchid, created_at);
 CREATE INDEX IF NOT EXISTS refunds_by_order ON refunds (mchid, out_trade_no);
 CREATE INDEX IF NOT EXISTS refunds_due ON refunds (status, due_at);
+CREATE TABLE IF NOT EXISTS bill_files (
+    token TEXT PRIMARY KEY,
+    mchid TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    content BLOB NOT NULL
+);
 CREATE TABLE IF NOT EXISTS codes (
     code_url TEXT PRIMARY KEY,
     mchid TEXT NOT NULL,
@@ -116,7 +124,7 @@ CREATE TABLE IF NOT EXISTS faults (
 );
 """
 TABLES_OF_A_RUN = (
-    "orders", "codes", "refunds", "notifications", "deliveries", "requests", "faults", "settings",
+    "orders", "codes", "refunds", "bill_files", "notifications", "deliveries", "requests", "faults", "settings",
 )  # fmt: skip
 COLUMNS_ADDED = {
     ("orders", "refunds"): "INTEGER NOT NULL DEFAULT 0",

@@ -1,6 +1,6 @@
 """Routes of `/v3/pay/transactions`: Native order, query by either number, close.
 
-Further ways of paying (H5, JSAPI) and refunds are further files of this kind, each with its field rules.
+Further ways of paying (H5, JSAPI) are further files of this kind, each with its field rules.
 """
 
 from __future__ import annotations

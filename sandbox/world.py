@@ -8,6 +8,7 @@ from pathlib import Path
 from flask import current_app
 
 from .bank import Bank
+from .bills import Bills
 from .cashier import Cashier
 from .clock import Clock
 from .courier import Courier
@@ -42,6 +43,7 @@ class World:
     courier: Courier
     refunds: Refunds
     bank: Bank
+    bills: Bills
     failing_refunds: Rate
     faults: Faults
     requests_log: RequestsLog
@@ -92,6 +94,7 @@ def build_world(data: Path, *, notify_speed: float = 1.0) -> World:
         courier=Courier(notifications, keys, keyring, switches, clock),
         refunds=refunds,
         bank=Bank(refunds),
+        bills=Bills(store, clock, switches, orders, refunds),
         failing_refunds=Rate(FAILING_REFUNDS_A_SECOND),
         faults=Faults(store),
         requests_log=RequestsLog(store, clock),

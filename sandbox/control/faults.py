@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..faults import KINDS, ROUTES, Fault
+from ..bill_faults import LINE_CHANGES
+from ..faults import KINDS, KINDS_OF_ROUTE, ROUTES, Fault
 from ..world import the_world
 from .arguments import Arguments
 from .blueprint import ControlError, bp
@@ -19,7 +20,7 @@ def order_fault() -> tuple[dict[str, Any], int]:
     """Order a fault; answers its id."""
     arguments = Arguments.of_request()
     route = arguments.text("route", choices=ROUTES)
-    kind = arguments.text("kind", choices=KINDS)
+    kind = arguments.text("kind", choices=KINDS_OF_ROUTE.get(route, KINDS))
     out_trade_no = arguments.optional_text("out_trade_no")
     times = arguments.integer("times", least=1) if "times" in arguments else None
     details = _details(arguments, kind)
@@ -68,6 +69,23 @@ def _details(arguments: Arguments, kind: str) -> dict[str, Any]:
         details["status"] = arguments.integer("status", least=400, most=599)
         details["code"] = arguments.text("code")
         details["message"] = arguments.text("message", details["code"])
+    if kind == "bill_line":
+        details |= _line(arguments)
+    if kind == "other_host" and "url" in arguments:
+        details["url"] = arguments.text("url")
+    if kind == "bomb" and "megabytes" in arguments:
+        details["megabytes"] = arguments.integer("megabytes", least=1, most=4096)
+    return details
+
+
+def _line(arguments: Arguments) -> dict[str, Any]:
+    """A difference planted in the bill: which line, and what becomes of it."""
+    change = arguments.text("change", choices=LINE_CHANGES)
+    details: dict[str, Any] = {"change": change, "number": arguments.text("number")}
+    if change in ("added", "amount"):
+        details["amount"] = arguments.integer("amount", least=0)
+    if change == "state":
+        details["state"] = arguments.text("state")
     return details
 
 

@@ -182,7 +182,7 @@ class TestWhichRequests:
     [
         {},
         {"route": "create"},
-        {"route": "refund", "kind": "delay"},
+        {"route": "refunds", "kind": "delay"},
         {"route": "create", "kind": "explode"},
         {"route": "create", "kind": "delay", "seconds": -1},
         {"route": "create", "kind": "delay", "seconds": "1"},

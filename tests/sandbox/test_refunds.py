@@ -160,7 +160,7 @@ class TestRefused:
         assert statuses == [400] * 6 + [429]
 
     def test_without_user_agent_before_the_signature_is_looked_at(self, merchant):
-        headers = {"User-Agent": None, "Authorization": None}
+        headers = {"User-Agent": "", "Authorization": None}
         answer = merchant.query_refund("R1", headers=headers)
         assert answer.json()["message"] == "Http头缺少Accept或User-Agent"
 
@@ -197,7 +197,7 @@ class TestRefused:
     ],
 )
 def test_a_field_that_breaks_a_rule_is_a_param_error(merchant, paid, changes):
-    fields = merchant.refund_fields("NUMBER1", **changes)
+    fields = merchant.refund_fields(paid(), **changes)
     assert refusal(merchant.refund(fields)) == (400, "PARAM_ERROR")
 
 
