@@ -1,4 +1,4 @@
-"""The table of cases."""
+"""Tables of cases: Case, and CaseEvent (what was done and said about it)."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,10 @@ from portal.kit.db import Base, RowId, UtcDateTime, identifier, one_of
 
 
 class CaseKind(StrEnum):
-    """Why a person has to look."""
+    """Why a person has to look.
+
+    Rooms add kinds as they learn what can go wrong, so the database keeps no list of them.
+    """
 
     MISMATCH = "mismatch"
     """A genuine payment whose amount, currency or type is not what we asked for."""
@@ -35,11 +38,20 @@ class CaseStatus(StrEnum):
     CLOSED = "closed"
 
 
+class CaseAct(StrEnum):
+    """What was done to a case after it was opened."""
+
+    COMMENTED = "commented"
+    TAKEN = "taken"
+    CLOSED = "closed"
+    REOPENED = "reopened"
+
+
 class Case(Base):
-    """Something to be looked at. `dedup_key` keeps one cause to one case."""
+    """Something to be looked at. `dedup_key` keeps one cause to one case; `owner` is whoever took it, as an actor."""
 
     __tablename__ = "cases"
-    __table_args__ = (one_of("kind", CaseKind), one_of("status", CaseStatus))
+    __table_args__ = (one_of("status", CaseStatus), sa.Index("ix_cases_status_id", "status", "id"))
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     kind: Mapped[str] = mapped_column(sa.String(24))
@@ -50,4 +62,24 @@ class Case(Base):
     amount_fen: Mapped[int | None] = mapped_column(sa.BigInteger)
     currency: Mapped[str | None] = mapped_column(sa.String(3))
     evidence: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    owner: Mapped[str | None] = mapped_column(identifier(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether somebody still has to look."""
+        return self.status == CaseStatus.OPEN
+
+
+class CaseEvent(Base):
+    """A comment, or a step of a case with its reason. Added, never changed."""
+
+    __tablename__ = "case_events"
+    __table_args__ = (one_of("act", CaseAct),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    case_id: Mapped[int] = mapped_column(sa.ForeignKey("cases.id"), index=True)
+    act: Mapped[str] = mapped_column(sa.String(16))
+    actor: Mapped[str] = mapped_column(identifier(64))
+    text: Mapped[str] = mapped_column(sa.String(2000))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -3,6 +3,7 @@
 from flask import Flask
 
 from portal.commands.audit import audit
+from portal.commands.cases import cases
 from portal.commands.catalogue import catalogue
 from portal.commands.demo_accounts import demo_accounts
 from portal.commands.license_keys import license_keys
@@ -15,5 +16,16 @@ from portal.commands.users import users
 
 def register_commands(app: Flask) -> None:
     """Add the portal's commands to the app."""
-    for command in (audit, catalogue, demo_accounts, license_keys, licenses, payments, sweep, tokens, users):
+    for command in (
+        audit,
+        cases,
+        catalogue,
+        demo_accounts,
+        license_keys,
+        licenses,
+        payments,
+        sweep,
+        tokens,
+        users,
+    ):
         app.cli.add_command(command)
