@@ -38,6 +38,7 @@ from portal.outbox.services import Claim
 from portal.payments.close import close_order, look_at_payment, start_closing
 from portal.payments.open import open_payment
 from portal.payments.settle import issue_late_license
+from portal.reconciliation.services import NoBillYet, plan_days, reconcile_run
 from portal.staff.second_factor import sweep_used_codes
 from portal.tools import Tools
 
@@ -81,6 +82,13 @@ def _issue_license(claim: Claim, tools: Tools) -> None:
     try:
         issue_late_license(int(claim.subject_id), tools)
     except NoSigningKey as error:
+        raise NotYet(str(error)) from None
+
+
+def _reconcile_day(claim: Claim, tools: Tools) -> None:
+    try:
+        reconcile_run(int(claim.subject_id), tools)
+    except NoBillYet as error:
         raise NotYet(str(error)) from None
 
 
@@ -129,6 +137,8 @@ KINDS: dict[str, Kind] = {
     "close_order": Kind(_close_order, (5, 5, 10, 20, 30, 60)),
     "issue_license": Kind(_issue_license, (2, 5, 10, 30)),
     "run_batch": Kind(_run_batch, (1,)),
+    # Every half hour; the day itself says when a person is told.
+    "reconcile_day": Kind(_reconcile_day, (1800,)),
     "mail_license": Kind(_mailing(mail_license), _MAIL_PAUSES, _DAY),
     "mail_new_device": Kind(_mailing(mail_new_device), _MAIL_PAUSES, _DAY),
     "mail_register_again": Kind(_mailing(mail_register_again), _MAIL_PAUSES, _DAY),
@@ -216,6 +226,7 @@ class Swept:
 def sweep(tools: Tools) -> Swept:
     """Do one round of everything, as the worker's timetable does."""
     ending = end_overdue_orders()
+    plan_days(tools)
     done = run_due(tools)
     sealed = audit.seal()
     forget_what_is_over()

@@ -17,6 +17,7 @@ from portal.audit import services as audit
 from portal.config import ROOT, Settings
 from portal.gateways.base import GatewayError
 from portal.kit import file_broker
+from portal.reconciliation.services import plan_days
 from portal.tools import Tools
 
 _TICK_SECONDS = 1.0
@@ -71,6 +72,11 @@ def make_celery(flask_app: Flask) -> Celery:
                 "schedule": 3600.0,
                 "options": {"expires": 600},
             },
+            "plan-days": {
+                "task": "reconciliation.plan_days",
+                "schedule": 600.0,
+                "options": {"expires": 600},
+            },
             "refresh-keys": {
                 "task": "gateways.refresh_keys",
                 "schedule": 3600.0,
@@ -102,6 +108,11 @@ def _add_tasks(celery: Celery, flask_app: Flask, tools: Tools) -> None:
     def forget() -> None:
         with flask_app.app_context():
             jobs.forget_what_is_over()
+
+    @celery.task(name="reconciliation.plan_days")
+    def plan_bills() -> None:
+        with flask_app.app_context():
+            plan_days(tools)
 
     @celery.task(name="gateways.refresh_keys")
     def refresh_keys() -> None:

@@ -29,6 +29,15 @@ class CaseKind(StrEnum):
     """A signed message that we cannot make sense of."""
     GATEWAY_REJECTED = "gateway_rejected"
     DEAD_LETTER = "dead_letter"
+    BILL_MISSING_HERE = "bill_missing_here"
+    """The gateway's bill has a payment or refund that our books lack."""
+    BILL_MISSING_THERE = "bill_missing_there"
+    """Our books have one that the gateway's bill lacks."""
+    BILL_AMOUNT = "bill_amount"
+    BILL_STATE = "bill_state"
+    """Bill and books disagree about an amount, or about what became of the money."""
+    BILL_OVERDUE = "bill_overdue"
+    """The bill of a day has not come, or cannot be used."""
 
 
 class CaseStatus(StrEnum):

@@ -36,6 +36,12 @@ def cases_page(wanted: CaseFilter, limit: int) -> Sequence[Case]:
     return db.session.scalars(query).all()
 
 
+def case_about(cause: str) -> int | None:
+    """Return the id of the first case, of whatever kind, that was opened for this cause (`open_case`: `dedup_key`)."""
+    keys = [f"{kind}:{cause}" for kind in CaseKind]
+    return db.session.scalar(sa.select(Case.id).where(Case.dedup_key.in_(keys)).order_by(Case.id).limit(1))
+
+
 def events_of(case_id: int) -> Sequence[CaseEvent]:
     """Return what was done and said about a case, in order."""
     return db.session.scalars(

@@ -9,6 +9,7 @@ from portal.commands.demo_accounts import demo_accounts
 from portal.commands.license_keys import license_keys
 from portal.commands.licenses import licenses
 from portal.commands.payments import payments
+from portal.commands.reconcile import reconcile
 from portal.commands.sweep import sweep
 from portal.commands.tokens import tokens
 from portal.commands.users import users
@@ -24,6 +25,7 @@ def register_commands(app: Flask) -> None:
         license_keys,
         licenses,
         payments,
+        reconcile,
         sweep,
         tokens,
         users,

@@ -5,11 +5,11 @@ refusal. UNKNOWN (`GatewayUnknown`) is everything else: no answer, a 5xx, a sign
 the gateway may have done what was asked, so the same call is made again under the same number.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 
 class GatewayError(Exception):
@@ -34,6 +34,18 @@ class NumberSpent(GatewayError):
 
     The answer is not signed, so it is a hint: a query must confirm it before anything changes.
     """
+
+
+class BillNotReady(GatewayError):
+    """The gateway has not made the day's bill yet; ask again later."""
+
+
+class NoBill(GatewayError):
+    """The gateway says that nothing happened on that day. Not signed: a hint, harmless where we know of nothing either."""
+
+
+class BadBill(Exception):
+    """What came is not the day's bill, and nothing of it may be used; `args[0]` says why, safe to show."""
 
 
 class NotificationRefused(Exception):
@@ -149,6 +161,66 @@ class VerifiedNotification:
     problem: str | None = None
 
 
+class BillKind(StrEnum):
+    """What a line of a bill is about."""
+
+    PAYMENT = "payment"
+    REFUND = "refund"
+    REVOCATION = "revocation"
+    """A payment undone at a till; an order of ours cannot be."""
+
+
+class BillState(StrEnum):
+    """What a line says of its payment (always SUCCESS) or refund, at the time the bill was made."""
+
+    SUCCESS = "success"
+    PROCESSING = "processing"
+    ABNORMAL = "abnormal"
+    CLOSED = "closed"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True)
+class BillLine:
+    """One line of a bill, translated; `number` is its place in the file, amounts are in fen of `currency`.
+
+    A refund's amount is what went back, and `transaction_id` the payment's that it is of.
+    """
+
+    number: int
+    kind: BillKind
+    at: datetime
+    appid: str
+    transaction_id: str
+    out_trade_no: str
+    trade_type: str
+    state: BillState
+    currency: str
+    amount_fen: int
+    refund_id: str | None = None
+    out_refund_no: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Name the line among those of its kind."""
+        return self.refund_id or self.transaction_id
+
+
+@dataclass(frozen=True)
+class TradeBill:
+    """A whole day's bill, judged to be one: hash, merchant, day, sums. Its lines are read from `file` each time."""
+
+    gateway: str
+    mchid: str
+    day: date
+    sha1: str
+    line_count: int
+    paid_fen: int
+    refunded_fen: int
+    file: BinaryIO
+    lines: Callable[[], Iterator[BillLine]]
+
+
 class Headers(Protocol):
     """Headers of a message, looked up without regard to case."""
 
@@ -210,6 +282,21 @@ class Gateway(Protocol):
         Raises:
             NotificationRefused: not proven genuine.
             NotificationSealed: genuine, but not to be decrypted with our keys.
+        """
+
+    def trade_bill(self, day: date, file: BinaryIO) -> TradeBill:
+        """Fetch the bill of a day in Beijing into `file`, and judge it.
+
+        Raises:
+            BillNotReady, NoBill, GatewayRejected, GatewayUnknown: there is none to be had now.
+            BadBill: what came is not that day's bill.
+        """
+
+    def read_bill(self, day: date, file: BinaryIO) -> TradeBill:
+        """Judge a bill that was not fetched from the gateway: nothing proves it genuine.
+
+        Raises:
+            BadBill: it is not a bill of that day.
         """
 
     def refresh_keys(self) -> None:

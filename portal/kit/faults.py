@@ -25,6 +25,7 @@ POINTS = frozenset(
         "license.after_sign",
         "close.after_call",
         "mail.after_send",
+        "bill.mid_import",
         "batch.before_commit",
     }
 )

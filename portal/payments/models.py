@@ -66,6 +66,7 @@ class Payment(Base):
         ),
         sa.UniqueConstraint("gateway", "mchid", "transaction_id"),
         sa.Index("ix_payments_order_id_id", "order_id", "id"),
+        sa.Index("ix_payments_paid_at", "paid_at"),
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)

@@ -119,13 +119,18 @@ def _problem(notice: PaymentNotice, row: Any, tools: Tools) -> tuple[CaseKind, s
     return None
 
 
+def case_cause(gateway: str, mchid: str, out_trade_no: str, transaction_id: str | None) -> str:
+    """Return what cases about a payment that cannot be applied are known by, whoever brought the news."""
+    return f"{gateway}:{mchid}:{out_trade_no}:{transaction_id}"
+
+
 def _open_case(kind: CaseKind, notice: PaymentNotice, row: Any, text: str) -> None:
     evidence = asdict(notice)
     evidence["paid_at"] = clock.iso(notice.paid_at) if notice.paid_at else None
     del evidence["payer_hash"]
     open_case(
         kind,
-        f"{notice.gateway}:{notice.mchid}:{notice.out_trade_no}:{notice.transaction_id}",
+        case_cause(notice.gateway, notice.mchid, notice.out_trade_no, notice.transaction_id),
         {**evidence, "why": text, "expected_fen": row.amount_fen if row else None},
         order_id=row.order_id if row else None,
         payment_id=row.id if row else None,

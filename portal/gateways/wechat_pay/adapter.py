@@ -3,8 +3,8 @@
 import json
 import re
 from collections.abc import Mapping
-from datetime import timedelta, timezone
-from typing import Any
+from datetime import date, timedelta, timezone
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from cryptography import x509
@@ -12,8 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from portal.config import Settings
 from portal.gateways.base import (
+    BillNotReady,
     GatewayUnknown,
     Headers,
+    NoBill,
     NotificationRefused,
     NotificationSealed,
     PaymentNotice,
@@ -22,9 +24,10 @@ from portal.gateways.base import (
     RefundNotice,
     RefundRequest,
     RefundState,
+    TradeBill,
     VerifiedNotification,
 )
-from portal.gateways.wechat_pay import codes, keys, notifications
+from portal.gateways.wechat_pay import bills, codes, keys, notifications
 from portal.gateways.wechat_pay.client import SafeCore, SafeWeChatPay
 from portal.gateways.wechat_pay.signatures import NotVerified, verify
 from portal.gateways.wechat_pay.transport import Answer, Transport
@@ -47,6 +50,7 @@ class WeChatPayGateway:
     def __init__(self, settings: Settings) -> None:
         self.mchid = settings.WECHATPAY_MCHID
         self.appid = settings.WECHATPAY_APPID
+        self._origin = settings.WECHATPAY_BASE_URL
         self._apiv3_key = settings.WECHATPAY_APIV3_KEY.get_secret_value().encode()
         self._keys = keys.PlatformKeys(
             self.mchid, settings.WECHATPAY_PUBLIC_KEY_ID, settings.WECHATPAY_PUBLIC_KEY
@@ -191,6 +195,33 @@ class WeChatPayGateway:
         except NotVerified as error:
             raise NotificationRefused(error.reason) from None
         return notifications.read_notification(body, self._apiv3_key)
+
+    def trade_bill(self, day: date, file: BinaryIO) -> TradeBill:
+        """Fetch the trade bill of a day (merchant/4013071212) into `file`, and judge it.
+
+        Raises:
+            BillNotReady, NoBill, GatewayRejected, GatewayUnknown, BadBill.
+        """
+        forbid_open_transaction()
+        answer = self._sdk.bill_link(day)
+        if answer.status != 200:
+            code = codes.plain(_error(answer).get("code"))
+            if code == codes.NO_BILL:
+                raise NoBill(f"{answer.status} {code}")
+            if code == codes.BILL_NOT_READY:
+                raise BillNotReady(f"{answer.status} {code}")
+            self._refuse("bill", answer)
+        target, sha1 = bills.link_in(_object(answer), self._origin)
+        self._sdk.download(target, file, bills.LARGEST_FILE)
+        return bills.read_bill(self.name, self.mchid, day, file, sha1)
+
+    def read_bill(self, day: date, file: BinaryIO) -> TradeBill:
+        """Judge a bill that was not fetched here.
+
+        Raises:
+            BadBill: it is not a bill of that day.
+        """
+        return bills.read_bill(self.name, self.mchid, day, file)
 
     def refresh_keys(self) -> None:
         """Fetch the platform's certificates and replace the stored ones, all or nothing.

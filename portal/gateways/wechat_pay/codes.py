@@ -30,6 +30,8 @@ _SPENT = {
 }
 NOT_FOUND = "ORDERNOTEXIST"
 REFUND_NOT_FOUND = "RESOURCENOTEXISTS"
+NO_BILL = "NOSTATEMENTEXIST"
+BILL_NOT_READY = "STATEMENTCREATING"
 
 
 def plain(code: object) -> str:
@@ -38,7 +40,7 @@ def plain(code: object) -> str:
 
 
 def raise_for(call: str, status: int, code: object, retry_after: str | None) -> NoReturn:
-    """Raise what an error answer means for `call` (create, query, close, refund).
+    """Raise what an error answer means for `call` (create, query, close, refund, bill).
 
     401 (SIGN_ERROR), 429, 5xx, TRADE_ERROR of a query and everything unheard-of are UNKNOWN: they pass, or
     a person mends our settings, and the same call is made again under the same number.

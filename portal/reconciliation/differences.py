@@ -1,0 +1,173 @@
+"""Find in what a bill and our books differ: reads only, a few statements for a whole day."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from portal.cases.queries import case_about
+from portal.gateways.base import BillKind
+from portal.kit import beijing
+from portal.kit.db import db
+from portal.payments.models import Payment, PaymentStatus
+from portal.payments.settle import case_cause
+from portal.reconciliation.models import BillRun, DifferenceKind, ImportedLine
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One difference. Amounts in fen of `currency`; `case_id` when the money has a case already."""
+
+    kind: DifferenceKind
+    subject: BillKind
+    subject_key: str
+    out_trade_no: str
+    currency: str
+    why: str
+    line_id: int | None = None
+    line_number: int | None = None
+    payment_id: int | None = None
+    order_id: int | None = None
+    theirs_fen: int | None = None
+    ours_fen: int | None = None
+    case_id: int | None = None
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """Name it within its run."""
+        return (self.subject.value, self.subject_key, self.kind.value)
+
+
+def differences_of(run: BillRun) -> list[Found]:
+    """Return all that differs now between an imported bill and our books."""
+    return [*_lines_that_differ(run), *_payments_without_line(run)]
+
+
+def our_paid_fen(run: BillRun) -> int:
+    """Return what our books say was paid of this bill's lines, and of the day without a line."""
+    matched = db.session.scalar(
+        sa.select(sa.func.sum(Payment.amount_fen))
+        .select_from(ImportedLine)
+        .join(Payment, _SAME_PAYMENT)
+        .where(ImportedLine.run_id == run.id, ImportedLine.kind == BillKind.PAYMENT.value)
+    )
+    return int(matched or 0) + sum(found.ours_fen or 0 for found in _payments_without_line(run))
+
+
+def has_payments(run: BillRun) -> bool:
+    """Tell whether our books have a payment of the day."""
+    return db.session.scalar(sa.select(Payment.id).where(*_of_the_day(run)).limit(1)) is not None
+
+
+_SAME_PAYMENT = sa.and_(
+    Payment.gateway == ImportedLine.gateway,
+    Payment.mchid == ImportedLine.mchid,
+    Payment.transaction_id == ImportedLine.transaction_id,
+)
+
+
+def _of_the_day(run: BillRun) -> tuple[sa.ColumnElement[bool], ...]:
+    begin = beijing.begin_of(run.bill_date)
+    return (
+        Payment.gateway == run.gateway,
+        Payment.mchid == run.mchid,
+        Payment.status == PaymentStatus.PAID.value,
+        Payment.paid_at >= begin,
+        Payment.paid_at < begin + _DAY,
+    )
+
+
+def _lines_that_differ(run: BillRun) -> list[Found]:
+    rows = db.session.execute(
+        sa.select(
+            ImportedLine.id.label("line_id"),
+            ImportedLine.number,
+            ImportedLine.kind,
+            ImportedLine.line_key,
+            ImportedLine.transaction_id,
+            ImportedLine.out_trade_no,
+            ImportedLine.currency,
+            ImportedLine.amount_fen,
+            Payment.id.label("payment_id"),
+            Payment.order_id,
+            Payment.out_trade_no.label("our_out_trade_no"),
+            Payment.amount_fen.label("ours_fen"),
+            Payment.currency.label("our_currency"),
+        )
+        .outerjoin(Payment, _SAME_PAYMENT)
+        .where(
+            ImportedLine.run_id == run.id,
+            ImportedLine.kind != BillKind.REFUND.value,
+            sa.or_(
+                ImportedLine.kind == BillKind.REVOCATION.value,
+                Payment.id.is_(None),
+                Payment.amount_fen != ImportedLine.amount_fen,
+                Payment.currency != ImportedLine.currency,
+                Payment.out_trade_no != ImportedLine.out_trade_no,
+            ),
+        )
+        .order_by(ImportedLine.id)
+    )
+    return [_judged(run, row) for row in rows]
+
+
+def _judged(run: BillRun, row: Any) -> Found:
+    case_id = None
+    if row.kind == BillKind.REVOCATION:
+        kind, why = DifferenceKind.STATE, "the gateway says that the payment was undone"
+    elif row.payment_id is None:
+        kind, why = DifferenceKind.MISSING_HERE, "no payment of ours has this transaction"
+        case_id = case_about(case_cause(run.gateway, run.mchid, row.out_trade_no, row.transaction_id))
+    elif (row.ours_fen, row.our_currency) != (row.amount_fen, row.currency):
+        kind, why = DifferenceKind.AMOUNT, "amount or currency"
+    else:
+        kind, why = DifferenceKind.STATE, f"our number for it is {row.our_out_trade_no}"
+    return Found(
+        kind=kind,
+        subject=BillKind(row.kind),
+        subject_key=row.line_key,
+        out_trade_no=row.out_trade_no,
+        currency=row.currency,
+        why=why,
+        line_id=row.line_id,
+        line_number=row.number,
+        payment_id=row.payment_id,
+        order_id=row.order_id,
+        theirs_fen=row.amount_fen,
+        ours_fen=row.ours_fen,
+        case_id=case_id,
+    )
+
+
+def _payments_without_line(run: BillRun) -> list[Found]:
+    """Payments of the day that no bill of any day has: near midnight the neighbour's may."""
+    rows = db.session.execute(
+        sa.select(
+            Payment.id,
+            Payment.order_id,
+            Payment.transaction_id,
+            Payment.out_trade_no,
+            Payment.amount_fen,
+            Payment.currency,
+        )
+        .outerjoin(ImportedLine, sa.and_(_SAME_PAYMENT, ImportedLine.kind == BillKind.PAYMENT.value))
+        .where(*_of_the_day(run), ImportedLine.id.is_(None))
+        .order_by(Payment.id)
+    )
+    return [
+        Found(
+            kind=DifferenceKind.MISSING_THERE,
+            subject=BillKind.PAYMENT,
+            subject_key=row.transaction_id,
+            out_trade_no=row.out_trade_no,
+            currency=row.currency,
+            why="the bill has no line for our payment",
+            payment_id=row.id,
+            order_id=row.order_id,
+            ours_fen=row.amount_fen,
+        )
+        for row in rows
+    ]
