@@ -8,7 +8,7 @@ refused with the number of its line. Every text in it may come from a stranger.
 import hashlib
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import BinaryIO, NoReturn
@@ -57,7 +57,7 @@ _REFUND_STATES = {
 }
 
 
-def link_in(fields: dict[str, object], origin: str) -> tuple[str, str]:
+def link_in(fields: Mapping[str, object], origin: str) -> tuple[str, str]:
     """Return path and query of the bill's file, and its SHA-1, from the signed answer that names them.
 
     Args:

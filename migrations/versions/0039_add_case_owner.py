@@ -5,8 +5,8 @@ from alembic import op
 
 from portal.kit.db import identifier
 
-revision = "0028_add_case_owner"
-down_revision = "0027_free_case_kinds"
+revision = "0039_add_case_owner"
+down_revision = "0038_free_case_kinds"
 
 
 def upgrade() -> None:

@@ -5,8 +5,8 @@ from alembic import op
 
 from portal.kit.db import RowId, UtcDateTime, identifier
 
-revision = "0027_free_case_kinds"
-down_revision = "0026_create_solo_allowances"
+revision = "0038_free_case_kinds"
+down_revision = "0037_create_course_instructors"
 
 _KINDS = (
     "kind IN ('mismatch', 'foreign', 'unknown_order', 'duplicate', 'late_unwanted', 'unreadable', "

@@ -5,8 +5,8 @@ from alembic import op
 
 from portal.kit.db import RowId, UtcDateTime, identifier
 
-revision = "0034_create_bill_differences"
-down_revision = "0033_create_bill_lines"
+revision = "0045_create_bill_differences"
+down_revision = "0044_create_bill_lines"
 
 
 def upgrade() -> None:

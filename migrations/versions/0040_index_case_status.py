@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0029_index_case_status"
-down_revision = "0028_add_case_owner"
+revision = "0040_index_case_status"
+down_revision = "0039_add_case_owner"
 
 
 def upgrade() -> None:

@@ -6,8 +6,8 @@ from sqlalchemy.dialects import mysql
 
 from portal.kit.db import RowId
 
-revision = "0032_create_bill_parts"
-down_revision = "0031_create_bill_runs"
+revision = "0043_create_bill_parts"
+down_revision = "0042_create_bill_runs"
 
 
 def upgrade() -> None:

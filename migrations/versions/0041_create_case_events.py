@@ -5,8 +5,8 @@ from alembic import op
 
 from portal.kit.db import RowId, UtcDateTime, identifier
 
-revision = "0030_create_case_events"
-down_revision = "0029_index_case_status"
+revision = "0041_create_case_events"
+down_revision = "0040_index_case_status"
 
 
 def upgrade() -> None:

@@ -5,8 +5,8 @@ from alembic import op
 
 from portal.kit.db import RowId, UtcDateTime, identifier
 
-revision = "0033_create_bill_lines"
-down_revision = "0032_create_bill_parts"
+revision = "0044_create_bill_lines"
+down_revision = "0043_create_bill_parts"
 
 
 def upgrade() -> None:

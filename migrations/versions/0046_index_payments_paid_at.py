@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0035_index_payments_paid_at"
-down_revision = "0034_create_bill_differences"
+revision = "0046_index_payments_paid_at"
+down_revision = "0045_create_bill_differences"
 
 
 def upgrade() -> None:

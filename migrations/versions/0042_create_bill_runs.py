@@ -5,8 +5,8 @@ from alembic import op
 
 from portal.kit.db import RowId, UtcDateTime, identifier
 
-revision = "0031_create_bill_runs"
-down_revision = "0030_create_case_events"
+revision = "0042_create_bill_runs"
+down_revision = "0041_create_case_events"
 
 
 def upgrade() -> None:
