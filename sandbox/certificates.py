@@ -31,13 +31,13 @@ def certificates(world: World, merchant: Merchant, call: Call) -> dict[str, Any]
     listed = world.keyring.listed_certificates()
     if not listed or kind == "SM2":
         raise errors.no_certificates()
-    return {"data": [_entry(certificate, merchant) for certificate in listed]}
+    return {"data": [_entry(certificate, world.keyring.apiv3_key(merchant.mchid)) for certificate in listed]}
 
 
-def _entry(certificate: PlatformCertificate, merchant: Merchant) -> dict[str, Any]:
+def _entry(certificate: PlatformCertificate, apiv3_key: str) -> dict[str, Any]:
     return {
         "serial_no": certificate.signing_key.serial,
         "effective_time": rfc3339(certificate.certificate.not_valid_before_utc.timestamp()),
         "expire_time": rfc3339(certificate.certificate.not_valid_after_utc.timestamp()),
-        "encrypt_certificate": encrypt(merchant.apiv3_key, certificate.pem, "certificate"),
+        "encrypt_certificate": encrypt(apiv3_key, certificate.pem, "certificate"),
     }

@@ -15,17 +15,22 @@ from concurrent.futures import ThreadPoolExecutor
 import requests
 import urllib3
 
+from .chaos import Chaos
 from .clock import Clock
 from .envelope import seal
+from .faults import SENT_KINDS, Faults
 from .keyring import Keyring
 from .keys import Keys
 from .notifications import Delivery, Notification, Notifications
+from .spoiling import key_of, manner_of, moment_of
 from .switches import Switches
 
 ANSWER_SECONDS = 5
 MOST_AT_ONCE = 64
 KEPT_OF_ANSWER = 2000
 LONGEST_NAP = 0.25
+
+SPOILING_KINDS = tuple(kind for kind in SENT_KINDS if kind != "duplicate")
 
 log = logging.getLogger("sandbox.courier")
 
@@ -34,13 +39,22 @@ class Courier:
     """Posts notifications to merchants."""
 
     def __init__(
-        self, notifications: Notifications, keys: Keys, keyring: Keyring, switches: Switches, clock: Clock
+        self,
+        notifications: Notifications,
+        keys: Keys,
+        keyring: Keyring,
+        switches: Switches,
+        clock: Clock,
+        faults: Faults,
+        chaos: Chaos,
     ) -> None:
         self._notifications = notifications
         self._keys = keys
         self._keyring = keyring
         self._switches = switches
         self._clock = clock
+        self._faults = faults
+        self._chaos = chaos
         self._under_way: set[str] = set()
         self._places = threading.Semaphore(MOST_AT_ONCE)
         self._is_stopped = threading.Event()
@@ -62,6 +76,10 @@ class Courier:
         with ThreadPoolExecutor(parallel) as pool:
             return list(pool.map(lambda _: self._deliver(notification, "redelivery"), range(times)))
 
+    def release(self, notification: Notification) -> Delivery:
+        """Deliver one that was kept back, now; a refusal is followed by the usual further deliveries."""
+        return self._deliver(notification, "schedule")
+
     def _work(self) -> None:
         while not self._is_stopped.is_set():
             self._notifications.is_woken.clear()
@@ -81,6 +99,8 @@ class Courier:
     def _carry(self, notification: Notification) -> None:
         try:
             self._deliver(notification, "schedule")
+            for _ in range(self._copies(notification)):
+                self._deliver(notification, "redelivery")
         finally:
             self._under_way.discard(notification.id)
             self._places.release()
@@ -89,11 +109,16 @@ class Courier:
     def _deliver(self, notification: Notification, cause: str) -> Delivery:
         merchant = self._keys.merchant_of(notification.mchid)
         assert merchant is not None
-        key = self._keyring.for_notification(merchant)
+        faults = self._faults.claim("notify", notification.out_trade_no, SPOILING_KINDS)
+        if cause == "schedule":
+            faults += self._chaos.strikes("notify", SPOILING_KINDS)
+        key = key_of(faults, self._keyring.for_notification(merchant))
+        manner = manner_of(faults)
         # WeChat Pay does not probe the retry that follows a refused probe.
-        is_probe = notification.attempts == 0 and random.random() < self._switches["signtest_rate"]
-        manner = "signtest" if is_probe and cause == "schedule" else "good"
-        envelope = seal(notification.body, key, self._clock.now(), manner)
+        is_first = notification.attempts == 0 and cause == "schedule"
+        if manner == "good" and is_first and random.random() < self._switches["signtest_rate"]:
+            manner = "signtest"
+        envelope = seal(notification.body, key, moment_of(faults, self._clock.now()), manner)
         started_at, begun = self._clock.now(), time.monotonic()
         status, answer, error = post(notification.notify_url, envelope.body, envelope.headers)
         delivery = Delivery(
@@ -110,6 +135,12 @@ class Courier:
             self._notifications.record_delivery(notification, delivery)
         log.info("%s -> %s: %s %s", notification.out_trade_no, notification.notify_url, status, error)
         return delivery
+
+    def _copies(self, notification: Notification) -> int:
+        """How often it comes again although it may have been accepted."""
+        faults = self._faults.claim("notify", notification.out_trade_no, ("duplicate",))
+        faults += self._chaos.strikes("notify", ("duplicate",))
+        return sum(fault.arguments.get("copies", 1) for fault in faults)
 
 
 def post(url: str, body: str, headers: dict[str, str]) -> tuple[int | None, str, str]:

@@ -12,21 +12,33 @@ from typing import Any
 
 from .store import Store
 
-ROUTES = (
+API_ROUTES = (
     "create", "query", "close", "certificates", "refund", "refund_query", "abnormal_refund", "bill",
-    "billdownload", "*",
+    "billdownload",
 )  # fmt: skip
-KINDS = (
-    "delay", "hang", "drip", "accept_then_drop", "drop", "5xx", "429", "html", "error",
-    "unsigned", "bad_signature", "signtest", "bad_serial", "stale", "mutate", "pay_first",
+ROUTES = (*API_ROUTES, "notify", "*")
+"""`notify` is the sandbox's own call to the merchant; `*` is every route of the API."""
+CHAOS_KINDS = (
+    "delay", "hang", "drip", "accept_then_drop", "drop", "5xx", "429", "html",
+    "unsigned", "bad_signature", "signtest", "bad_serial", "stale",
 )  # fmt: skip
+KINDS = (*CHAOS_KINDS, "error", "mutate", "pay_first")
 BILL_KINDS = (
     "bill_not_ready", "wrong_hash", "other_host", "other_day", "other_mchid", "columns_reordered",
     "columns_added", "columns_missing", "bill_line",
 )  # fmt: skip
 FILE_KINDS = ("damaged_gzip", "bomb")
-KINDS_OF_ROUTE = {"bill": (*KINDS, *BILL_KINDS), "billdownload": (*KINDS, *FILE_KINDS)}
-"""What else can happen on these routes."""
+BORN_KINDS = ("never_notify", "delay", "mutate")
+"""What can happen to a notification when it is written down."""
+SENT_KINDS = ("unsigned", "bad_signature", "signtest", "bad_serial", "stale", "duplicate")
+"""What can happen to each of its deliveries."""
+NOTIFY_KINDS = (*BORN_KINDS, *SENT_KINDS)
+KINDS_OF_ROUTE = {
+    "bill": (*KINDS, *BILL_KINDS),
+    "billdownload": (*KINDS, *FILE_KINDS),
+    "notify": NOTIFY_KINDS,
+}
+"""Where other things can happen than `KINDS`."""
 LATE_KINDS = ("delay", "accept_then_drop")
 """Kinds that let the request be processed first unless told otherwise."""
 
@@ -68,21 +80,27 @@ class Faults:
             times_left=times,
         )
 
-    def claim(self, route: str, out_trade_no: str | None) -> list[Fault]:
-        """The faults that strike this request, oldest first; each counts it as one of its times."""
+    def claim(self, route: str, out_trade_no: str | None, kinds: tuple[str, ...] = ()) -> list[Fault]:
+        """The faults that strike this request, oldest first; each counts it as one of its times.
+
+        Args:
+            kinds: claim only these; all when empty.
+        """
         if self._store.row("SELECT 1 FROM faults") is None:
             return []
+        wider = ("notify",) if route == "notify" else (route, "*")
         with self._store.transaction():
             rows = self._store.rows(
-                "SELECT * FROM faults WHERE route IN (?, '*') AND (out_trade_no IS NULL OR out_trade_no = ?)"
+                "SELECT * FROM faults WHERE route IN (?, ?) AND (out_trade_no IS NULL OR out_trade_no = ?)"
                 " AND (times_left IS NULL OR times_left > 0) ORDER BY id",
-                route, out_trade_no,
+                wider[0], wider[-1], out_trade_no,
             )  # fmt: skip
-            for row in rows:
+            struck = [row for row in rows if not kinds or row["kind"] in kinds]
+            for row in struck:
                 self._store.write(
                     "UPDATE faults SET hits = hits + 1, times_left = times_left - 1 WHERE id = ?", row["id"]
                 )
-        return [_fault(row) for row in rows]
+        return [_fault(row) for row in struck]
 
     def all(self) -> list[Fault]:
         """Every fault, spent ones included, oldest first."""

@@ -19,7 +19,7 @@ from typing import Any
 
 from flask import Response, request
 
-from . import misbehaviour
+from . import misbehaviour, spoiling
 from .authorization import check_authorization
 from .call import Call
 from .envelope import new_request_id
@@ -68,7 +68,7 @@ def answer(call: Call, operate: Operation) -> Response:
     """Answer one request, faults included."""
     world, begun = the_world(), time.monotonic()
     out_trade_no = _order_of(call, world)
-    faults = world.faults.claim(call.route, out_trade_no)
+    faults = world.faults.claim(call.route, out_trade_no) + world.chaos.strikes(call.route)
     call.faults = faults
     number = world.requests_log.arrived(call, out_trade_no, faults)
     early, late = [f for f in faults if not f.is_late], [f for f in faults if f.is_late]
@@ -100,14 +100,14 @@ def _process(call: Call, operate: Operation, world: World) -> tuple[str | None, 
 
 def _signed(call: Call, world: World, merchant: Merchant, body: dict[str, Any] | None) -> Response:
     faults = call.faults
-    text = b"" if body is None else _json(misbehaviour.body_of(faults, body))
+    text = b"" if body is None else _json(spoiling.content_of(faults, body))
     response = _with_headers(Response(text, 204 if body is None else 200), 0)
     key = world.keyring.for_answer(merchant, call.headers.get("Wechatpay-Serial", ""))
-    manner = misbehaviour.manner_of(faults)
+    manner = spoiling.manner_of(faults)
     if manner == "good" and _is_probed(call, world.switches["signtest_rate"]):
         manner = "signtest"
-    moment = misbehaviour.moment_of(faults, world.clock.now())
-    response.headers.extend(signature_headers(misbehaviour.key_of(faults, key), text, moment, manner))
+    moment = spoiling.moment_of(faults, world.clock.now())
+    response.headers.extend(signature_headers(spoiling.key_of(faults, key), text, moment, manner))
     return response
 
 

@@ -35,21 +35,33 @@ class Keyring:
     def for_answer(self, merchant: Merchant, named_serial: str) -> SigningKey:
         """The key the request names if the merchant holds it, else the usual one of the mode."""
         is_public = self._switches["mode"] == "public_key"
-        usual = merchant.signing_key if is_public else self.signing_certificate()
+        usual = self.public_keys(merchant)[0] if is_public else self.signing_certificate()
         return self.named(merchant, named_serial) or usual
 
     def named(self, merchant: Merchant, serial: str) -> SigningKey | None:
         """The key with this serial, if the merchant holds it in the present mode."""
         held = [certificate.signing_key for certificate in self.listed_certificates()]
         if self._switches["mode"] != "certificate":
-            held.append(merchant.signing_key)
+            held += self.public_keys(merchant)
         return next((key for key in held if key.serial == serial), None)
 
     def for_notification(self, merchant: Merchant) -> SigningKey:
-        """The key of a notification; while switching, either."""
+        """The key of a notification; while one is being changed, either."""
         mode = self._switches["mode"]
         if mode == "public_key":
-            return merchant.signing_key
+            return secrets.choice(self.public_keys(merchant))
         if mode == "certificate":
             return self.signing_certificate()
-        return secrets.choice((merchant.signing_key, self.signing_certificate()))
+        return secrets.choice((*self.public_keys(merchant), self.signing_certificate()))
+
+    def public_keys(self, merchant: Merchant) -> tuple[SigningKey, ...]:
+        """Those that sign for a merchant; two while its public key is being changed."""
+        elder, successor = merchant.signing_keys
+        by_switch = {"elder": (elder,), "both": (elder, successor), "successor": (successor,)}
+        return by_switch[self._switches["public_key"]]
+
+    def apiv3_key(self, mchid: str) -> str:
+        """What notifications and certificates are encrypted with."""
+        merchant = self._keys.merchant_of(mchid)
+        assert merchant is not None
+        return merchant.apiv3_keys[self._switches["apiv3_key"] == "successor"]

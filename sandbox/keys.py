@@ -22,6 +22,8 @@ from .issuing import issue, serial_of
 from .signing import SigningKey
 
 FACTS = "merchants.json"
+SUCCESSOR = "_successor"
+"""In the names of files: the key that follows the present one."""
 OWNERS = {"merchant": "学习伙伴 Learning Buddy", "other_merchant": "隔壁商店 The Shop Next Door"}
 _LETTERS = string.ascii_letters + string.digits
 
@@ -34,10 +36,11 @@ class Merchant:
     folder: Path
     mchid: str
     appid: str
-    apiv3_key: str
+    apiv3_keys: tuple[str, str]
+    """The present one, and the one that follows it."""
     certificate: x509.Certificate
-    signing_key: SigningKey
-    """The private half of this merchant's WeChat Pay public key."""
+    signing_keys: tuple[SigningKey, SigningKey]
+    """The private halves of this merchant's WeChat Pay public key, and of the one that follows it."""
 
     @property
     def cert_serial_no(self) -> str:
@@ -50,16 +53,16 @@ class Merchant:
         assert isinstance(key, rsa.RSAPublicKey)
         return key
 
-    def settings(self, base_url: str) -> dict[str, str]:
-        """What a shop must be configured with to be this merchant."""
+    def settings(self, base_url: str, keys: str = "") -> dict[str, str]:
+        """What a shop must be configured with to be this merchant; `keys` is SUCCESSOR after a rotation."""
         return {
             "WECHATPAY_APPID": self.appid,
             "WECHATPAY_MCHID": self.mchid,
             "WECHATPAY_CERT_SERIAL_NO": self.cert_serial_no,
             "WECHATPAY_PRIVATE_KEY_FILE": str(self.folder / "apiclient_key.pem"),
-            "WECHATPAY_APIV3_KEY_FILE": str(self.folder / "apiv3_key.txt"),
-            "WECHATPAY_PUBLIC_KEY_ID": self.signing_key.serial,
-            "WECHATPAY_PUBLIC_KEY_FILE": str(self.folder / "wechatpay_public_key.pem"),
+            "WECHATPAY_APIV3_KEY_FILE": str(self.folder / f"apiv3_key{keys}.txt"),
+            "WECHATPAY_PUBLIC_KEY_ID": self.signing_keys[bool(keys)].serial,
+            "WECHATPAY_PUBLIC_KEY_FILE": str(self.folder / f"wechatpay_public_key{keys}.pem"),
             "WECHATPAY_BASE_URL": base_url,
         }
 
@@ -96,6 +99,10 @@ def load_or_make(data: Path) -> Keys:
     # The facts are written last: a first start that was killed half-way is simply done again.
     if not (platform / FACTS).exists():
         _make(data, platform)
+    for owner in OWNERS:
+        # The private key is written last, so where it is the others are too.
+        if not (platform / f"{owner}_signing_key{SUCCESSOR}.pem").exists():
+            _make_shared(data, platform, owner, SUCCESSOR)
     facts = json.loads((platform / FACTS).read_text("utf-8"))
     return Keys(
         merchant=_read_merchant(data, "merchant", facts),
@@ -105,10 +112,14 @@ def load_or_make(data: Path) -> Keys:
 
 
 def write_settings(keys: Keys, base_url: str) -> None:
-    """Write `settings.json` beside each merchant's keys; the address may differ from start to start."""
+    """Write `settings.json` beside each merchant's keys; the address may differ from start to start.
+
+    `settings_successor.json` is the same with the keys that follow the present ones.
+    """
     for merchant in (keys.merchant, keys.other_merchant):
-        text = json.dumps(merchant.settings(base_url), indent=2) + "\n"
-        _write(merchant.folder / "settings.json", text.encode())
+        for which in ("", SUCCESSOR):
+            text = json.dumps(merchant.settings(base_url, which), indent=2) + "\n"
+            _write(merchant.folder / f"settings{which}.json", text.encode())
 
 
 def _make(data: Path, platform: Path) -> None:
@@ -135,17 +146,13 @@ def _make_merchant(
     folder = data / owner
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     mchid = "19" + "".join(secrets.choice(string.digits) for _ in range(8))
-    key, signing = _new_key(), _new_key()
+    key = _new_key()
     certificate = issue(
         root, key.public_key(), mchid, now - timedelta(days=1), now + timedelta(days=5 * 365 - 1)
     )
     _write(folder / "apiclient_key.pem", _private_pem(key), secret=True)
     _write(folder / "apiclient_cert.pem", certificate.public_bytes(serialization.Encoding.PEM))
-    _write(folder / "wechatpay_public_key.pem", _public_pem(signing.public_key()))
-    _write(
-        folder / "apiv3_key.txt", "".join(secrets.choice(_LETTERS) for _ in range(32)).encode(), secret=True
-    )
-    _write(platform / f"{owner}_signing_key.pem", _private_pem(signing), secret=True)
+    _make_shared(data, platform, owner, "")
     return {
         "mchid": mchid,
         "appid": "wx" + secrets.token_hex(8),
@@ -153,19 +160,38 @@ def _make_merchant(
     }
 
 
+def _make_shared(data: Path, platform: Path, owner: str, which: str) -> None:
+    """The WeChat Pay public key of a merchant and its APIv3 key; `which` is "" or SUCCESSOR."""
+    signing, secret = _new_key(), "".join(secrets.choice(_LETTERS) for _ in range(32))
+    _write(data / owner / f"wechatpay_public_key{which}.pem", _public_pem(signing.public_key()))
+    _write(data / owner / f"apiv3_key{which}.txt", secret.encode(), secret=True)
+    _write(platform / f"{owner}_signing_key{which}.pem", _private_pem(signing), secret=True)
+
+
 def _read_merchant(data: Path, owner: str, facts: dict[str, dict[str, str]]) -> Merchant:
-    folder, fact = (data / owner).resolve(), facts[owner]
+    folder, fact, platform = (data / owner).resolve(), facts[owner], data / "platform"
     return Merchant(
         name=OWNERS[owner],
         folder=folder,
         mchid=fact["mchid"],
         appid=fact["appid"],
-        apiv3_key=(folder / "apiv3_key.txt").read_text("ascii"),
+        apiv3_keys=(
+            (folder / "apiv3_key.txt").read_text("ascii"),
+            (folder / f"apiv3_key{SUCCESSOR}.txt").read_text("ascii"),
+        ),
         certificate=x509.load_pem_x509_certificate((folder / "apiclient_cert.pem").read_bytes()),
-        signing_key=SigningKey(
-            fact["public_key_id"], _read_key(data / "platform" / f"{owner}_signing_key.pem")
+        signing_keys=(
+            SigningKey(fact["public_key_id"], _read_key(platform / f"{owner}_signing_key.pem")),
+            SigningKey(
+                _next_id(fact["public_key_id"]), _read_key(platform / f"{owner}_signing_key{SUCCESSOR}.pem")
+            ),
         ),
     )
+
+
+def _next_id(public_key_id: str) -> str:
+    """The id of the public key that follows: the same but for its last eight digits."""
+    return f"{public_key_id[:-8]}{(int(public_key_id[-8:]) + 1) % 10**8:08d}"
 
 
 def _read_certificate(platform: Path, name: str) -> PlatformCertificate:

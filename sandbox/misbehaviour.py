@@ -1,11 +1,9 @@
-"""What an ordered fault does to a request: before or after it is processed, and to the answer itself."""
+"""What an ordered fault does to a request: before or after it is processed, and instead of its answer."""
 
 from __future__ import annotations
 
 import json
-import secrets
 import time
-from typing import Any
 
 from flask import Response
 
@@ -13,7 +11,6 @@ from .call import Call
 from .cashier import PaymentRefused
 from .envelope import new_request_id
 from .faults import Fault
-from .signing import SigningKey
 from .world import World
 
 LONGEST_HANG_SECONDS = 120
@@ -21,7 +18,6 @@ HTML = (
     "<html>\r\n<head><title>{status} Bad Gateway</title></head>\r\n<body>\r\n"
     "<center><h1>{status} Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 )
-MANNER_OF_KIND = {"unsigned": "none", "bad_signature": "bad"}
 
 
 def misbehave(faults: list[Fault], call: Call, world: World) -> Response | None:
@@ -37,53 +33,6 @@ def misbehave(faults: list[Fault], call: Call, world: World) -> Response | None:
         elif (answer := _instead(fault, call)) is not None:
             return answer
     return None
-
-
-def manner_of(faults: list[Fault]) -> str:
-    """How the answer is signed, as `signature_headers` names it."""
-    for fault in faults:
-        if fault.kind == "signtest":
-            return "signtest_short" if fault.arguments.get("short") else "signtest"
-        if fault.kind in MANNER_OF_KIND:
-            return MANNER_OF_KIND[fault.kind]
-    return "good"
-
-
-def key_of(faults: list[Fault], key: SigningKey) -> SigningKey:
-    """The key that signs; `bad_serial` names one the merchant does not hold."""
-    if any(fault.kind == "bad_serial" for fault in faults):
-        return SigningKey(secrets.token_hex(20).upper(), key.private_key)
-    return key
-
-
-def moment_of(faults: list[Fault], now: float) -> float:
-    """The moment the answer is signed at; `stale` makes it old, with a signature that is right."""
-    return now - sum(fault.arguments.get("seconds", 600) for fault in faults if fault.kind == "stale")
-
-
-def body_of(faults: list[Fault], body: dict[str, Any]) -> dict[str, Any]:
-    """The body before it is signed; `mutate` sets fields, and null removes one."""
-    for fault in faults:
-        if fault.kind == "mutate":
-            body = mutated(body, fault.arguments.get("set", {}))
-    return body
-
-
-def mutated(body: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """A copy of `body` with fields set; a dotted name reaches inside, None removes."""
-    body = json.loads(json.dumps(body))
-    for dotted, value in changes.items():
-        *outer, name = dotted.split(".")
-        inside = body
-        for step in outer:
-            if not isinstance(inside.get(step), dict):
-                inside[step] = {}
-            inside = inside[step]
-        if value is None:
-            inside.pop(name, None)
-        else:
-            inside[name] = value
-    return body
 
 
 def _instead(fault: Fault, call: Call) -> Response | None:

@@ -12,9 +12,12 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from .chaos import Chaos
 from .clock import Clock
 from .envelope import notification_body
-from .keys import Keys
+from .faults import BORN_KINDS, Faults
+from .keyring import Keyring
+from .spoiling import content_of
 from .store import Store
 
 RETRY_SECONDS = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600)
@@ -72,10 +75,14 @@ class Delivery:
 class Notifications:
     """Records notifications and how their deliveries went."""
 
-    def __init__(self, store: Store, clock: Clock, keys: Keys, speed: float) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, keyring: Keyring, faults: Faults, chaos: Chaos, speed: float
+    ) -> None:
         self._store = store
         self._clock = clock
-        self._keys = keys
+        self._keyring = keyring
+        self._faults = faults
+        self._chaos = chaos
         self._speed = speed
         self.is_woken = threading.Event()
 
@@ -84,16 +91,22 @@ class Notifications:
         self.is_woken.set()
 
     def record(self, event: Event, *, is_sent: bool) -> None:
-        """Write a notification down; call inside the transaction of the fact it tells of."""
-        merchant = self._keys.merchant_of(event.mchid)
-        assert merchant is not None
+        """Write a notification down; call inside the transaction of the fact it tells of.
+
+        Faults of the route `notify` may keep it back, make it late, or change what it says.
+        """
+        faults = self._faults.claim("notify", event.out_trade_no, BORN_KINDS)
+        faults += self._chaos.strikes("notify", ("never_notify", "delay"))
+        is_sent = is_sent and not any(fault.kind == "never_notify" for fault in faults)
         now, event_id = self._clock.now(), str(uuid.uuid4())
+        resource = content_of(faults, event.resource)
+        late = sum(fault.arguments.get("seconds", 1) for fault in faults if fault.kind == "delay")
         body = notification_body(
             event_id=event_id,
             event_type=event.event_type,
             created_at=now,
-            resource_text=json.dumps(event.resource, ensure_ascii=False, separators=(",", ":")),
-            apiv3_key=merchant.apiv3_key,
+            resource_text=json.dumps(resource, ensure_ascii=False, separators=(",", ":")),
+            apiv3_key=self._keyring.apiv3_key(event.mchid),
         )
         self._store.insert(
             "notifications",
@@ -105,7 +118,7 @@ class Notifications:
             notify_url=event.notify_url,
             body=body,
             state="pending" if is_sent else "withheld",
-            due_at=now if is_sent else None,
+            due_at=now + late if is_sent else None,
             created_at=now,
         )
 

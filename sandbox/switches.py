@@ -10,6 +10,8 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "mode": ("public_key", "certificate", "switching"),
     "certificates": (1, 2),
     "signing_certificate": (1, 2),
+    "public_key": ("elder", "both", "successor"),
+    "apiv3_key": ("elder", "successor"),
     "reorder_error": ("403", "400"),
     "order_paid_code": ("ORDERPAID", "ORDER_PAID"),
     "merchant_certificate": ("valid", "expired", "revoked"),
@@ -29,7 +31,7 @@ NUMBERS: dict[str, tuple[float, float, float]] = {
 }
 """Each switch that is a number: the usual one, the least, the most."""
 
-MODE_SWITCHES = ("mode", "certificates", "signing_certificate")
+MODE_SWITCHES = ("mode", "certificates", "signing_certificate", "public_key", "apiv3_key")
 
 
 class Switches:

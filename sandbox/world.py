@@ -10,6 +10,7 @@ from flask import current_app
 from .bank import Bank
 from .bills import Bills
 from .cashier import Cashier
+from .chaos import Chaos
 from .clock import Clock
 from .courier import Courier
 from .faults import Faults
@@ -46,14 +47,16 @@ class World:
     bills: Bills
     failing_refunds: Rate
     faults: Faults
+    chaos: Chaos
     requests_log: RequestsLog
 
     def reset(self) -> None:
-        """Forget orders, logs, faults, clock offset and switches; keys stay."""
+        """Forget orders, refunds, logs, faults, clock offset and switches; keys stay."""
         with self.store.transaction():
             self.store.wipe()
             self.clock.set_offset(0.0)
         self.switches.reload()
+        self.chaos.reload()
 
     def start(self) -> None:
         """Begin what goes on without being asked: deliveries and refunds."""
@@ -79,7 +82,8 @@ def build_world(data: Path, *, notify_speed: float = 1.0) -> World:
     clock, switches = Clock(store), Switches(store)
     keyring = Keyring(keys, switches)
     orders = Orders(store, clock, switches)
-    notifications = Notifications(store, clock, keys, notify_speed)
+    faults, chaos = Faults(store), Chaos(store)
+    notifications = Notifications(store, clock, keyring, faults, chaos, notify_speed)
     refunds = Refunds(store, clock, switches, orders, notifications)
     return World(
         data=data,
@@ -91,12 +95,13 @@ def build_world(data: Path, *, notify_speed: float = 1.0) -> World:
         orders=orders,
         notifications=notifications,
         cashier=Cashier(store, clock, switches, orders, notifications),
-        courier=Courier(notifications, keys, keyring, switches, clock),
+        courier=Courier(notifications, keys, keyring, switches, clock, faults, chaos),
         refunds=refunds,
         bank=Bank(refunds),
         bills=Bills(store, clock, switches, orders, refunds),
         failing_refunds=Rate(FAILING_REFUNDS_A_SECOND),
-        faults=Faults(store),
+        faults=faults,
+        chaos=chaos,
         requests_log=RequestsLog(store, clock),
     )
 

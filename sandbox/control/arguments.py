@@ -74,6 +74,15 @@ class Arguments:
             raise ControlError(400, f"{name} must be true or false")
         return value
 
+    def texts(self, name: str, default: tuple[str, ...], *, choices: tuple[str, ...] = ()) -> list[str]:
+        """A list of strings, each one of `choices` if there are any."""
+        value = self._fields.pop(name, list(default))
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise ControlError(400, f"{name} must be a list of strings")
+        if wrong := [item for item in value if choices and item not in choices]:
+            raise ControlError(400, f"{name} must be of {', '.join(choices)}, not {', '.join(wrong)}")
+        return value
+
     def object(self, name: str) -> dict[str, Any]:
         """A JSON object; empty when it is not there."""
         value = self._fields.pop(name, {})

@@ -34,8 +34,13 @@ def state() -> dict[str, Any]:
         "deliveries": deliveries["n"] if deliveries else 0,
         "requests": world.requests_log.counts(),
         "faults": len(world.faults.all()),
+        "chaos": world.chaos.told(),
         "merchants": {
-            owner: {"mchid": merchant.mchid, "appid": merchant.appid}
+            owner: {
+                "mchid": merchant.mchid,
+                "appid": merchant.appid,
+                "public_key_ids": [key.serial for key in merchant.signing_keys],
+            }
             for owner, merchant in (
                 ("merchant", world.keys.merchant),
                 ("other_merchant", world.keys.other_merchant),

@@ -12,11 +12,11 @@ from typing import Any
 from ..clock import rfc3339
 from ..envelope import notification_body, seal
 from ..keys import Merchant
-from ..misbehaviour import mutated
 from ..orders import Order
 from ..payers import USUAL_PAYER
 from ..refund import notified_refund_of
 from ..signing import SigningKey
+from ..spoiling import mutated
 from ..transaction import DESCRIPTIONS, payment_of
 from ..world import World, the_world
 from .arguments import Arguments
@@ -60,7 +60,7 @@ def build() -> dict[str, Any]:
         event_type=arguments.text("event_type", subject.event_type),
         created_at=moment,
         resource_text=_compact(resource) if raw_resource is None else _encodable(raw_resource),
-        apiv3_key=merchant.apiv3_key if key_choice == "good" else secrets.token_hex(16),
+        apiv3_key=world.keyring.apiv3_key(merchant.mchid) if key_choice == "good" else secrets.token_hex(16),
         outer=arguments.object("outer"),
     )
     raw_body = arguments.raw_text("raw_body")
@@ -77,9 +77,9 @@ def _key(world: World, merchant: Merchant, sign: str) -> SigningKey:
     if sign == "certificate":
         return world.keyring.signing_certificate()
     if sign == "unknown_serial":
-        return SigningKey(secrets.token_hex(20).upper(), merchant.signing_key.private_key)
+        return SigningKey(secrets.token_hex(20).upper(), merchant.signing_keys[0].private_key)
     if sign == "other_merchant":
-        return merchant.signing_key
+        return merchant.signing_keys[0]
     return world.keyring.for_notification(merchant)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..bill_faults import LINE_CHANGES
-from ..faults import KINDS, KINDS_OF_ROUTE, ROUTES, Fault
+from ..chaos import ALL_KINDS
+from ..faults import API_ROUTES, KINDS, KINDS_OF_ROUTE, ROUTES, Fault
 from ..world import the_world
 from .arguments import Arguments
 from .blueprint import ControlError, bp
@@ -18,14 +19,44 @@ KINDS_BEFORE_OR_AFTER = ("delay", "hang", "5xx", "429", "html", "error")
 @bp.post("/faults")
 def order_fault() -> tuple[dict[str, Any], int]:
     """Order a fault; answers its id."""
-    arguments = Arguments.of_request()
+    return ordered(Arguments.of_request()), 201
+
+
+def ordered(arguments: Arguments) -> dict[str, Any]:
+    """Order the fault that `arguments` describe."""
     route = arguments.text("route", choices=ROUTES)
     kind = arguments.text("kind", choices=KINDS_OF_ROUTE.get(route, KINDS))
     out_trade_no = arguments.optional_text("out_trade_no")
     times = arguments.integer("times", least=1) if "times" in arguments else None
     details = _details(arguments, kind)
     arguments.done()
-    return {"id": the_world().faults.order(route, kind, details, out_trade_no, times)}, 201
+    return {"id": the_world().faults.order(route, kind, details, out_trade_no, times)}
+
+
+@bp.post("/chaos")
+def chaos() -> dict[str, Any]:
+    """Set the random mix of faults; an empty body, or a rate of 0, ends it."""
+    return mixed(Arguments.of_request())
+
+
+def mixed(arguments: Arguments) -> dict[str, Any]:
+    """Set the mix that `arguments` describe."""
+    mix: dict[str, Any] = {
+        "rate": arguments.number("rate", 0.0, least=0, most=1),
+        "seed": arguments.integer("seed", 0),
+        "kinds": arguments.texts("kinds", ALL_KINDS, choices=ALL_KINDS),
+        "routes": arguments.texts("routes", (), choices=(*API_ROUTES, "notify")),
+        "arguments": {},
+    }
+    for kind, given in arguments.object("arguments").items():
+        if kind not in ALL_KINDS or not isinstance(given, dict):
+            raise ControlError(400, "arguments must be an object of objects, by kind")
+        own = Arguments(given)
+        mix["arguments"][kind] = _details(own, kind)
+        own.done()
+    arguments.done()
+    the_world().chaos.set(mix)
+    return the_world().chaos.told()
 
 
 @bp.get("/faults")
@@ -69,6 +100,8 @@ def _details(arguments: Arguments, kind: str) -> dict[str, Any]:
         details["status"] = arguments.integer("status", least=400, most=599)
         details["code"] = arguments.text("code")
         details["message"] = arguments.text("message", details["code"])
+    if kind == "duplicate" and "copies" in arguments:
+        details["copies"] = arguments.integer("copies", least=1, most=1000)
     if kind == "bill_line":
         details |= _line(arguments)
     if kind == "other_host" and "url" in arguments:

@@ -30,7 +30,12 @@ def notifications() -> dict[str, Any]:
 @bp.post("/notifications/redeliver")
 def redeliver() -> dict[str, Any]:
     """Deliver a notification again, now, and wait for the answers."""
-    world, arguments = the_world(), Arguments.of_request()
+    return redelivered(Arguments.of_request())
+
+
+def redelivered(arguments: Arguments) -> dict[str, Any]:
+    """Deliver the notification that `arguments` name again."""
+    world = the_world()
     times = arguments.integer("times", 1, least=1, most=MOST_TIMES)
     parallel = arguments.integer("parallel", 1, least=1, most=MOST_PARALLEL)
     notification = _named(world, arguments)
@@ -40,6 +45,41 @@ def redeliver() -> dict[str, Any]:
         "statuses": [delivery.status for delivery in deliveries],
         "deliveries": [_delivery(delivery) for delivery in deliveries],
     }
+
+
+@bp.post("/notifications/release")
+def release() -> dict[str, Any]:
+    """Deliver what was kept back of an order, one after the other in the sequence given."""
+    return released(Arguments.of_request())
+
+
+def released(arguments: Arguments) -> dict[str, Any]:
+    """Deliver what was kept back of the order that `arguments` name."""
+    world = the_world()
+    number = arguments.text("out_trade_no")
+    sequence = arguments.texts("sequence", ())
+    arguments.done()
+    kept = [
+        notification
+        for notification in world.notifications.of_order(world.keys.merchant.mchid, number)
+        if notification.state == "withheld"
+    ]
+    chosen = [_kept(kept, name) for name in sequence] if sequence else kept
+    return {
+        "released": [
+            {"id": n.id, "event_type": n.event_type, "status": world.courier.release(n).status}
+            for n in chosen
+        ]
+    }
+
+
+def _kept(kept: list[Notification], name: str) -> Notification:
+    """The first one kept back with this id or of this event type; it is taken out of `kept`."""
+    for notification in kept:
+        if name in (notification.id, notification.event_type):
+            kept.remove(notification)
+            return notification
+    raise ControlError(404, f"nothing kept back that is {name}")
 
 
 def _named(world: World, arguments: Arguments) -> Notification:

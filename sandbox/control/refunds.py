@@ -38,7 +38,12 @@ def one_refund(out_refund_no: str) -> dict[str, Any]:
 @bp.post("/refunds/<out_refund_no>/settle")
 def settle(out_refund_no: str) -> dict[str, Any]:
     """Bring a refund to an end: the chosen one."""
-    world, arguments = the_world(), Arguments.of_request()
+    return settled(out_refund_no, Arguments.of_request())
+
+
+def settled(out_refund_no: str, arguments: Arguments) -> dict[str, Any]:
+    """Bring a refund to the end that `arguments` choose."""
+    world = the_world()
     outcome = arguments.text("outcome", "SUCCESS", choices=OUTCOMES)
     notify = arguments.flag("notify", True)
     arguments.done()
@@ -52,7 +57,12 @@ def settle(out_refund_no: str) -> dict[str, Any]:
 @bp.post("/refunds/console")
 def console_refund() -> tuple[dict[str, Any], int]:
     """Refund by hand in the merchant platform, where the shop has no part in it."""
-    world, arguments = the_world(), Arguments.of_request()
+    return made_by_hand(Arguments.of_request()), 201
+
+
+def made_by_hand(arguments: Arguments) -> dict[str, Any]:
+    """Make the refund that `arguments` describe."""
+    world = the_world()
     mchid, number = merchant_asked_about(world).mchid, arguments.text("out_trade_no")
     order = world.orders.find(mchid, number)
     if order is None or order.state != "SUCCESS":
@@ -72,7 +82,7 @@ def console_refund() -> tuple[dict[str, Any], int]:
         made = world.refunds.make_by_hand(order, fields, notify_url if is_told else None)
     except ApiError as refusal:
         raise ControlError(409, "refused", message=refusal.message) from None
-    return refund_entry(world, made), 201
+    return refund_entry(world, made)
 
 
 def refund_entry(world: World, refund: Refund) -> dict[str, Any]:

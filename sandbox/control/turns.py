@@ -9,13 +9,19 @@ from ..world import the_world
 from .arguments import Arguments
 from .blueprint import ControlError, bp
 
+OTHER_SWITCHES = (*(name for name in CHOICES if name not in MODE_SWITCHES), *NUMBERS)
 TEN_YEARS = 3653 * 86400.0
 
 
 @bp.post("/clock")
 def clock() -> dict[str, Any]:
     """Set the clock to real time plus `offset` seconds."""
-    world, arguments = the_world(), Arguments.of_request()
+    return clock_set(Arguments.of_request())
+
+
+def clock_set(arguments: Arguments) -> dict[str, Any]:
+    """Set the clock as `arguments` say."""
+    world = the_world()
     offset = arguments.number("offset", least=-TEN_YEARS, most=TEN_YEARS)
     arguments.done()
     world.clock.set_offset(offset)
@@ -25,21 +31,21 @@ def clock() -> dict[str, Any]:
 
 @bp.post("/mode")
 def mode() -> dict[str, Any]:
-    """Public key, platform certificates, or changing over."""
+    """Public key, platform certificates, or changing over; and which of two keys is in use."""
     arguments = Arguments.of_request()
-    if "mode" not in arguments:
-        raise ControlError(400, "mode is missing")
-    return _turn(arguments, MODE_SWITCHES)
+    if not any(name in arguments for name in MODE_SWITCHES):
+        raise ControlError(400, f"give one of {', '.join(MODE_SWITCHES)}")
+    return turned(arguments, MODE_SWITCHES)
 
 
 @bp.post("/switch")
 def switch() -> dict[str, Any]:
     """Any of the other switches."""
-    names = tuple(name for name in CHOICES if name not in MODE_SWITCHES)
-    return _turn(Arguments.of_request(), (*names, *NUMBERS))
+    return turned(Arguments.of_request(), OTHER_SWITCHES)
 
 
-def _turn(arguments: Arguments, names: tuple[str, ...]) -> dict[str, Any]:
+def turned(arguments: Arguments, names: tuple[str, ...]) -> dict[str, Any]:
+    """Turn those of the switches `names` that are in `arguments`."""
     values: dict[str, Any] = {}
     for name in names:
         if name in arguments:
