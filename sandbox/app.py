@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask, Response, jsonify, redirect, request
 from werkzeug.exceptions import HTTPException
 
-from . import bill_calls, certificates, phone, refund_calls, transactions
+from . import bill_calls, certificates, faults_page, phone, refund_calls, transactions
 from .control import bp as control_bp
 from .world import World
 
@@ -15,7 +15,15 @@ def create_app(world: World) -> Flask:
     app = Flask(__name__)
     app.extensions["sandbox"] = world
     app.url_map.merge_slashes = False
-    for bp in (transactions.bp, refund_calls.bp, bill_calls.bp, certificates.bp, control_bp, phone.bp):
+    for bp in (
+        transactions.bp,
+        refund_calls.bp,
+        bill_calls.bp,
+        certificates.bp,
+        control_bp,
+        phone.bp,
+        faults_page.bp,
+    ):
         app.register_blueprint(bp)
     app.register_error_handler(HTTPException, _http_error)
     app.add_url_rule("/", view_func=lambda: redirect("/phone"), endpoint="home")

@@ -161,6 +161,15 @@ class Notifications:
         )  # fmt: skip
         return None if row is None else Notification(**dict(row))
 
+    def newest(self, mchid: str, most: int) -> list[Notification]:
+        """The last ones of a merchant, newest first."""
+        rows = self._store.rows(
+            "SELECT * FROM notifications WHERE mchid = ? ORDER BY created_at DESC, rowid DESC LIMIT ?",
+            mchid,
+            most,
+        )
+        return [Notification(**dict(row)) for row in rows]
+
     def deliveries_of(self, notification_id: str) -> list[Delivery]:
         """How each delivery of one notification went, oldest first."""
         rows = self._store.rows(

@@ -14,32 +14,26 @@ from werkzeug.wrappers import Response as AnyResponse
 from .cashier import REFUSALS, PaymentRefused
 from .clock import BEIJING
 from .orders import Order
+from .pages import YEAR_SECONDS, choose_language, other_language_address, remember_language
 from .payers import PAYERS, USUAL_PAYER
 from .phone_words import words
 from .world import the_world
 
 MOST_FINISHED = 8
-YEAR_SECONDS = 365 * 86400
 
 bp = Blueprint("phone", __name__, url_prefix="/phone")
 
 
+bp.before_request(choose_language)
+bp.after_request(remember_language)
+
+
 @bp.before_request
 def who_holds_it() -> None:
-    """Language and payer, from the address or from the last choice."""
-    chosen = request.args.get("lang") or request.cookies.get("sandbox_lang")
-    g.language = "en" if chosen == "en" else "zh"
+    """The payer, from the last choice."""
     g.payer = request.cookies.get("sandbox_payer", USUAL_PAYER)
     if g.payer not in PAYERS:
         g.payer = USUAL_PAYER
-
-
-@bp.after_request
-def remember_language(response: Response) -> Response:
-    """A language given in the address stays until another is."""
-    if request.args.get("lang") in ("zh", "en"):
-        response.set_cookie("sandbox_lang", g.language, YEAR_SECONDS, path="/phone", samesite="Lax")
-    return response
 
 
 @bp.get("", strict_slashes=False)
@@ -168,16 +162,6 @@ def _card(order: Order) -> dict[str, Any]:
     }
 
 
-def _other_language_address() -> str:
-    """This page in the other language; after a POST, the first page."""
-    values: dict[str, Any] = {}
-    if request.method == "GET":
-        kept = {name: request.args[name] for name in ("code_url", "notice") if name in request.args}
-        values = kept | (request.view_args or {})
-    endpoint = request.endpoint if request.method == "GET" else None
-    return url_for(endpoint or ".home", **values | {"lang": "zh" if g.language == "en" else "en"})
-
-
 def _page(name: str, **facts: Any) -> str:
     others = [(openid, payer_name) for openid, payer_name in PAYERS.items() if openid != g.payer]
     return render_template(
@@ -186,6 +170,6 @@ def _page(name: str, **facts: Any) -> str:
         language=g.language,
         payer_name=PAYERS[g.payer],
         other_payers=others,
-        other_language_address=_other_language_address(),
+        other_language_address=other_language_address(".home", ("code_url", "notice")),
         **facts,
     )
