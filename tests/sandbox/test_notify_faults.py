@@ -91,11 +91,11 @@ def test_changed_and_rightly_signed(merchant, fault, bought, shop):
 
 
 @pytest.mark.parametrize("kind", ["unsigned", "bad_signature", "signtest", "bad_serial"])
-def test_spoilt_once_and_good_the_next_time(sandbox, merchant, fault, bought, shop, kind):
+def test_spoilt_once_and_good_the_next_time(sandbox, merchant, fault, bought, shop, until, kind):
     fault(kind, times=1)
     shop.answers = [401]
-    bought()
-    shop.wait_for(1)
+    number = bought()
+    until(lambda: sandbox.deliveries(number))
     sandbox.post("/clock", offset=16)
     (first, body), (second, _) = shop.wait_for(2)
     assert not merchant.verifies(first, body)

@@ -43,10 +43,11 @@ def test_each_end_is_told_and_the_state_is_called_refund_status(merchant, shop, 
     assert not {"status", "channel", "funds_account"} & inner.keys()
 
 
-def test_it_comes_again_until_it_is_accepted(sandbox, shop, settled):
+def test_it_comes_again_until_it_is_accepted(sandbox, shop, settled, until):
     shop.answers = [500]
     settled()
     shop.wait_for(1)
+    until(lambda: sandbox.get("/state")["deliveries"] == 1)
     sandbox.post("/clock", offset=16)
     first, second = (json.loads(body)["id"] for _, body in shop.wait_for(2))
     assert first == second
