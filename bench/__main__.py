@@ -1,0 +1,61 @@
+"""`make bench`: how fast the portal is, each path beside its floor. See README.md beside this file."""
+
+import os
+import sys
+from typing import Any
+
+from bench import report
+from bench.measure import measure
+from bench.paths import PATHS, Path
+from bench.servers import HOME, Server, database, running
+from bench.shop import Shop
+from tests.support.databases import DatabaseServer, new_database
+from tests.support.processes import Sandbox
+
+_DATABASES = ("mariadb", "sqlite")
+_GATEWAY_SECONDS = 0.05
+
+
+def _chosen(name: str, known: tuple[str, ...]) -> list[str]:
+    wanted = [word for word in os.environ.get(name, "").replace(",", " ").split() if word]
+    if unknown := set(wanted) - set(known):
+        sys.exit(f"{name}: unknown {', '.join(sorted(unknown))}; known: {', '.join(known)}")
+    return wanted or list(known)
+
+
+def _measure_paths(
+    kind: str, sandbox: Sandbox, paths: list[Path], seconds: float, rounds: int
+) -> dict[str, Any]:
+    figures: dict[str, Any] = {}
+    with database(kind) as server:
+        shop = Shop(HOME / kind, new_database(server, "paths"), sandbox)
+        floor = Server(f"floor-{kind}", "bench.floor.app:app", shop.env)
+        portal = Server(f"portal-{kind}", "wsgi:app", shop.env)
+        with running(floor, portal):
+            report.print_head(kind, seconds, rounds)
+            for path in paths:
+                pair = measure(path, shop, floor, portal, server, rounds, seconds)
+                report.print_pair(pair)
+                figures[path.name] = report.as_json(pair)
+    return figures
+
+
+def main() -> None:
+    """Measure what the environment asks for, print it, and write it down."""
+    names = _chosen("BENCH_ONLY", tuple(path.name for path in PATHS))
+    seconds, rounds = float(os.environ.get("BENCH_SECONDS", "2")), int(os.environ.get("BENCH_ROUNDS", "5"))
+    paths = [path for path in PATHS if path.name in names]
+    figures: dict[str, Any] = {}
+    HOME.mkdir(parents=True, exist_ok=True)
+    with Sandbox(HOME / "sandbox") as sandbox:
+        sandbox.control("POST", "/control/reset", {})
+        sandbox.control(
+            "POST", "/control/faults", {"route": "create", "kind": "delay", "seconds": _GATEWAY_SECONDS}
+        )
+        for kind in _chosen("BENCH_DATABASES", _DATABASES):
+            figures[kind] = _measure_paths(kind, sandbox, paths, seconds, rounds)
+    report.write(HOME / "bench.json", {"paths": figures})
+
+
+if __name__ == "__main__":
+    main()
