@@ -38,6 +38,7 @@ from portal.web import (
     sign_in,
     static_files,
     storefront,
+    templates,
 )
 from portal.web.auth import init_auth
 from portal.web.csrf import csrf, init_csrf
@@ -55,6 +56,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     settings = settings or _settings_or_exit()
     app = Flask(__name__, static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates"))
+    app.jinja_environment = templates.Environment
     # A doubled slash is no other spelling of an address.
     app.url_map.merge_slashes = False
     _configure(app, settings)
