@@ -38,8 +38,8 @@ from portal.web import (
     sign_in,
     static_files,
     storefront,
-    templates,
 )
+from portal.web.application import Application
 from portal.web.auth import init_auth
 from portal.web.csrf import csrf, init_csrf
 from portal.web.limits import init_limits
@@ -55,8 +55,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             and a list of everything missing or wrong when they are not good.
     """
     settings = settings or _settings_or_exit()
-    app = Flask(__name__, static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates"))
-    app.jinja_environment = templates.Environment
+    app = Application(__name__, static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates"))
     # A doubled slash is no other spelling of an address.
     app.url_map.merge_slashes = False
     _configure(app, settings)

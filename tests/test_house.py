@@ -277,7 +277,7 @@ class TestHeaders:
         def fail(_search: str) -> None:
             raise error
 
-        monkeypatch.setattr("portal.web.storefront.views.courses_on_sale", fail)
+        monkeypatch.setattr("portal.web.storefront.views.cards_on_sale", fail)
         response = client.get("/courses")
         check_headers(response, status)
         text = response.get_data(as_text=True)

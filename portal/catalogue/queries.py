@@ -1,30 +1,78 @@
 """Reads of the catalogue."""
 
 import re
+from typing import NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
-from portal.catalogue.models import Course
+from portal.catalogue.models import Course, Product
 from portal.kit.db import db
 from portal.kit.errors import NotFound
 
+Listed = TypeVar("Listed", "Course", "CourseCard")
 COURSE_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}[a-z0-9]", re.ASCII)
 
 
-def courses_on_sale(search: str | None = None) -> list[Course]:
-    """Return the courses on sale in their order; with `search`, those whose title, summary or id has it.
+class CourseCard(NamedTuple):
+    """What a list shows of a course on sale. Two with the same values look the same."""
 
-    Both languages are searched, without regard to case.
-    """
+    id: str
+    title_zh: str
+    title_en: str
+    summary_zh: str
+    summary_en: str
+    level: str
+    estimated_hours: int
+    license_days: int
+    price_fen: int
+
+    @property
+    def is_on_sale(self) -> bool:
+        """Always: a withdrawn course is in no list."""
+        return True
+
+    @property
+    def is_free(self) -> bool:
+        """Tell whether the course needs no payment at all."""
+        return self.price_fen == 0
+
+    def title(self, locale: str) -> str:
+        """Return the title in the language of `locale` (`en…`, else Chinese)."""
+        return self.title_en if locale.startswith("en") else self.title_zh
+
+    def summary(self, locale: str) -> str:
+        """Return the summary in the language of `locale` (`en…`, else Chinese)."""
+        return self.summary_en if locale.startswith("en") else self.summary_zh
+
+
+_products, _courses = Product.__table__.c, Course.__table__.c
+_CARDS = (
+    sa.select(*(_products[name] if name in _products else _courses[name] for name in CourseCard._fields))
+    .where(_courses.id == _products.id, _products.is_on_sale.is_(True))
+    .order_by(_products.position, _products.id)
+)
+
+
+def cards_on_sale(search: str | None = None) -> list[CourseCard]:
+    """Return the cards of the courses on sale in their order, or of those that a search finds."""
+    return _found([CourseCard._make(row) for row in db.session.execute(_CARDS)], search)
+
+
+def courses_on_sale(search: str | None = None) -> list[Course]:
+    """Return the courses on sale in their order, or those that a search finds."""
     query = sa.select(Course).where(Course.is_on_sale.is_(True)).order_by(Course.position, Course.id)
-    courses = list(db.session.scalars(query))
+    return _found(list(db.session.scalars(query)), search)
+
+
+def _found(courses: list[Listed], search: str | None) -> list[Listed]:
+    """Return those whose title, summary or id has `search` in it, in either language and case; all for an empty one."""
     if not search:
         return courses
     needle = search.casefold()
     return [course for course in courses if needle in _searchable(course)]
 
 
-def _searchable(course: Course) -> str:
+def _searchable(course: Course | CourseCard) -> str:
     return "\n".join(
         (course.id, course.title_zh, course.title_en, course.summary_zh, course.summary_en)
     ).casefold()

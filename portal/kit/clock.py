@@ -33,5 +33,4 @@ def replaced(read: Callable[[], datetime], pause: Callable[[float], None]) -> It
 
 def iso(moment: datetime) -> str:
     """Write `moment` as UTC ISO 8601 with milliseconds and `Z`: `2026-11-20T08:00:00.000Z`."""
-    utc = moment.astimezone(UTC)
-    return utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{utc.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

@@ -184,14 +184,13 @@ _MYSQL_SESSION = (
 
 
 def engine_options(url: str) -> dict[str, Any]:
-    """Return what `create_engine` needs for `url`: READ COMMITTED and live connections on MySQL."""
+    """Return what `create_engine` needs for `url`: READ COMMITTED and a bounded pool on MySQL."""
     if url.startswith("sqlite"):
         return {"connect_args": {"timeout": 3, "check_same_thread": False}, "hide_parameters": True}
     return {
         # An error's text goes to the logs; what was to be stored does not.
         "hide_parameters": True,
         "isolation_level": "READ COMMITTED",
-        "pool_pre_ping": True,
         "pool_recycle": 1800,
         "pool_size": 16,
         "max_overflow": 16,
@@ -207,6 +206,8 @@ def watch_connections(engine: sa.Engine) -> None:
         sa.event.listen(engine, "begin", _begin_sqlite)
     else:
         sa.event.listen(engine, "connect", _prepare_mysql)
+        sa.event.listen(engine, "checkin", _note_use)
+        sa.event.listen(engine, "checkout", _see_alive)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -222,6 +223,24 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     # A reader that later writes cannot wait for its turn, so writers say so at once.
     is_write = connection.get_execution_options().get("portal_write")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+
+
+# A connection that was good a moment ago is not asked again: a ping costs as much as a poll's own statement.
+_TRUSTED_SECONDS = 1.0
+
+
+def _note_use(_connection: Any, record: Any) -> None:
+    record.info["used_at"] = time.monotonic()
+
+
+def _see_alive(connection: Any, record: Any, _proxy: Any) -> None:
+    """Ping a connection that has been idle, before it is used; a dead one is replaced, as `pool_pre_ping` would."""
+    if time.monotonic() - record.info.get("used_at", 0.0) < _TRUSTED_SECONDS:
+        return
+    try:
+        connection.ping()
+    except connection.Error as error:
+        raise sa.exc.DisconnectionError from error
 
 
 def _prepare_mysql(connection: Any, _record: Any) -> None:

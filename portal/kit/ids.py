@@ -13,7 +13,10 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 def random_text(length: int, alphabet: str = _ALPHABET) -> str:
     """Return `length` random characters of `alphabet`."""
-    return "".join(secrets.choice(alphabet) for _ in range(length))
+    if 256 % len(alphabet):
+        return "".join(secrets.choice(alphabet) for _ in range(length))
+    # Each character stands for the same number of bytes, so that none is likelier than another.
+    return "".join([alphabet[byte % len(alphabet)] for byte in secrets.token_bytes(length)])
 
 
 def new_public_id() -> str:

@@ -1,5 +1,6 @@
 """Money and moments in the words of a reader: the same on a page, in a mail and in an alt text."""
 
+import functools
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -31,11 +32,18 @@ def instant_text(moment: datetime, locale: str) -> str:
 
 def day_text(moment: datetime, locale: str) -> str:
     """Write the day that a moment falls on in Beijing."""
-    return _written(moment, _DAY, locale)
+    return _written(moment.astimezone(BEIJING).replace(hour=0, minute=0), _DAY, locale)
 
 
 def _written(moment: datetime, patterns: dict[str, str], locale: str) -> str:
-    return format_datetime(moment.astimezone(BEIJING), patterns[locale[:2]], locale=locale)
+    minute = moment.astimezone(BEIJING).replace(second=0, microsecond=0)
+    return _written_minute(minute, patterns[locale[:2]], locale)
+
+
+# Nothing below a minute is ever written, and the same few minutes stand on many pages.
+@functools.lru_cache(maxsize=4096)
+def _written_minute(minute: datetime, pattern: str, locale: str) -> str:
+    return format_datetime(minute, pattern, locale=locale)
 
 
 def text_filters(locale: str) -> dict[str, Callable[[Any], str]]:

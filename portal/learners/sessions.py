@@ -71,17 +71,31 @@ def _end_oldest(learner_id: int) -> None:
         db.session.execute(sa.delete(LoginSession).where(LoginSession.id.in_(surplus)))
 
 
-def _is_alive() -> sa.ColumnElement[bool]:
-    now = clock.now()
+def _alive() -> sa.ColumnElement[bool]:
+    """Return the condition that a session counts at the moment `now`; whoever uses it gives `_moments()` too."""
     is_learner = Learner.role == Role.LEARNER.value
     return sa.and_(
-        LoginSession.expires_at > now,
+        LoginSession.expires_at > sa.bindparam("now"),
         Learner.disabled_at.is_(None),
         sa.or_(
-            sa.and_(is_learner, LoginSession.last_seen_at > now - LEARNER_IDLE),
-            sa.and_(sa.not_(is_learner), LoginSession.last_seen_at > now - STAFF_IDLE),
+            sa.and_(is_learner, LoginSession.last_seen_at > sa.bindparam("learner_seen_since")),
+            sa.and_(sa.not_(is_learner), LoginSession.last_seen_at > sa.bindparam("staff_seen_since")),
         ),
     )
+
+
+def _moments() -> dict[str, datetime]:
+    now = clock.now()
+    return {"now": now, "learner_seen_since": now - LEARNER_IDLE, "staff_seen_since": now - STAFF_IDLE}
+
+
+# Put together once: it is asked with every request of everybody who is signed in.
+_SESSION = (
+    sa.select(Learner, LoginSession)
+    .join(LoginSession, LoginSession.learner_id == Learner.id)
+    .where(LoginSession.token_hash == sa.bindparam("token_hash"), _alive())
+    .execution_options(populate_existing=True)
+)
 
 
 def session_of(secret: str) -> tuple[Learner, LoginSession] | None:
@@ -89,12 +103,7 @@ def session_of(secret: str) -> tuple[Learner, LoginSession] | None:
 
     One statement; at most every five minutes a second one notes that the session is in use.
     """
-    row = db.session.execute(
-        sa.select(Learner, LoginSession)
-        .join(LoginSession, LoginSession.learner_id == Learner.id)
-        .where(LoginSession.token_hash == ids.secret_hash(secret), _is_alive())
-        .execution_options(populate_existing=True)
-    ).first()
+    row = db.session.execute(_SESSION, {"token_hash": ids.secret_hash(secret), **_moments()}).first()
     if row is None:
         return None
     learner, session = row
@@ -136,10 +145,10 @@ def sessions_of(learner_id: int) -> list[LoginSession]:
     query = (
         sa.select(LoginSession)
         .join(Learner, LoginSession.learner_id == Learner.id)
-        .where(Learner.id == learner_id, _is_alive())
+        .where(Learner.id == learner_id, _alive())
         .order_by(LoginSession.last_seen_at.desc(), LoginSession.id.desc())
     )
-    return list(db.session.scalars(query))
+    return list(db.session.scalars(query, _moments()))
 
 
 @transactional

@@ -1,5 +1,6 @@
 """Reads about purchases: an order together with its attempt, its license and what went wrong."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +11,7 @@ import sqlalchemy.orm
 
 from portal.cases.models import Case, CaseKind, CaseStatus
 from portal.catalogue.models import Course
+from portal.catalogue.queries import CourseCard
 from portal.kit import clock
 from portal.kit.db import db
 from portal.kit.errors import NotFound
@@ -36,17 +38,14 @@ class Purchase:
     buyer_tag: str
 
 
-def purchase_of(learner: Learner, order_public_id: str) -> Purchase:
-    """Return the learner's purchase.
+def purchase_of(learner: Learner, order_public_id: str, *, with_qr: bool = False) -> Purchase:
+    """Return the learner's purchase; `with_qr` when the drawing of its code is wanted, which is large.
 
     Raises:
         NotFound: when there is none, or it is another's.
     """
     row = db.session.execute(
-        _purchases()
-        .where(Order.public_id == order_public_id, Order.learner_id == learner.id)
-        # What another transaction changed since must show, whatever this session read before.
-        .execution_options(populate_existing=True)
+        _purchase(with_qr), {"public_id": order_public_id, "learner_id": learner.id}
     ).first()
     if row is None:
         raise NotFound
@@ -61,8 +60,9 @@ def purchase_of(learner: Learner, order_public_id: str) -> Purchase:
     )
 
 
-def _purchases() -> Any:
-    """Return the one statement that reads orders with all that belongs to them."""
+@functools.cache
+def _purchase(with_qr: bool) -> Any:
+    """Return the one statement that reads an order with all that belongs to it."""
     attempt = sa.orm.aliased(Payment)
     latest = sa.select(sa.func.max(attempt.id)).where(attempt.order_id == Order.id).scalar_subquery()
     was_shown = sa.exists().where(attempt.order_id == Order.id, attempt.code_url.is_not(None))
@@ -72,6 +72,12 @@ def _purchases() -> Any:
         .outerjoin(Payment, Payment.id == latest)
         .outerjoin(Entitlement, Entitlement.order_id == Order.id)
         .outerjoin(License, License.active_key == Entitlement.id)
+        .where(
+            Order.public_id == sa.bindparam("public_id"), Order.learner_id == sa.bindparam("learner_id")
+        )
+        .options(sa.orm.defer(Payment.request), *([] if with_qr else [sa.orm.defer(Payment.qr_svg)]))
+        # What another transaction changed since must show, whatever this session read before.
+        .execution_options(populate_existing=True)
     )
 
 
@@ -87,17 +93,19 @@ def order_id_of(order_public_id: str) -> int:
     return db.session.execute(sa.select(Order.id).where(Order.public_id == order_public_id)).scalar_one()
 
 
+_orders = Order.__table__.c
+_POLL = sa.select(
+    _orders.version, _orders.status, _orders.closing, _orders.expires_at, _orders.paid_at
+).where(_orders.public_id == sa.bindparam("public_id"), _orders.learner_id == sa.bindparam("learner_id"))
+
+
 def poll_row(learner_id: int, order_public_id: str) -> Any:
     """Return what tells a watching page whether anything changed: one indexed read of one row.
 
     Raises:
         NotFound: when there is no such order, or it is another's.
     """
-    row = db.session.execute(
-        sa.select(Order.version, Order.status, Order.closing, Order.expires_at, Order.paid_at).where(
-            Order.public_id == order_public_id, Order.learner_id == learner_id
-        )
-    ).first()
+    row = db.session.execute(_POLL, {"public_id": order_public_id, "learner_id": learner_id}).first()
     if row is None:
         raise NotFound
     return row
@@ -129,14 +137,14 @@ def standing_of(learner_id: int | None, course: Course) -> Standing:
     return standings_of(learner_id, [course])[course.id]
 
 
-def standings_of(learner_id: int | None, courses: Sequence[Course]) -> dict[str, Standing]:
+def standings_of(learner_id: int | None, courses: Sequence[Course | CourseCard]) -> dict[str, Standing]:
     """Return how a visitor stands to each of `courses`, by their ids, in two statements however many."""
     held: dict[str, Standing] = {}
     if learner_id is not None:
         held = {**_open_orders(learner_id), **_owned(learner_id)}
     anybody = StandingKind.SIGN_IN if learner_id is None else StandingKind.BUY
 
-    def standing(course: Course) -> Standing:
+    def standing(course: Course | CourseCard) -> Standing:
         if course.is_free:
             return Standing(StandingKind.FREE)
         if course.id in held:

@@ -1,12 +1,13 @@
 """How templates show money, time and courses; and the few values every page needs."""
 
+import functools
 import hashlib
 import re
 from datetime import datetime
 from typing import Any
 
 from flask import Flask, request
-from flask_babel import get_locale, gettext, ngettext
+from flask_babel import get_locale, lazy_gettext, ngettext
 from markupsafe import Markup
 
 from portal.kit import clock, wording
@@ -15,6 +16,20 @@ from portal.web.tools import tools
 _COVERS = 6
 _FIRST_WORD = re.compile(r"[A-Za-z0-9+#]+|.")
 _THEMES = frozenset({"light", "dark"})
+_LEVELS = {
+    "beginner": lazy_gettext("Beginner"),
+    "intermediate": lazy_gettext("Intermediate"),
+    "advanced": lazy_gettext("Advanced"),
+}
+
+
+# Babel writes the name of a locale anew each time it is asked.
+_language_name = functools.lru_cache(str)
+
+
+def language() -> str:
+    """Return the name of the request's language: `zh_Hans_CN` or `en`."""
+    return _language_name(get_locale())
 
 
 def money(fen: int) -> str:
@@ -24,7 +39,7 @@ def money(fen: int) -> str:
 
 def moment(value: datetime) -> Markup:
     """Write a moment in Beijing time, readable by machines too."""
-    return _time_element(value, wording.moment_text(value, str(get_locale())))
+    return _time_element(value, wording.moment_text(value, language()))
 
 
 def instant(value: datetime) -> Markup:
@@ -34,11 +49,12 @@ def instant(value: datetime) -> Markup:
 
 def day(value: datetime) -> Markup:
     """Write the day of a moment in Beijing, readable by machines too."""
-    return _time_element(value, wording.day_text(value, str(get_locale())))
+    return _time_element(value, wording.day_text(value, language()))
 
 
 def _time_element(value: datetime, text: str) -> Markup:
-    return Markup('<time datetime="{}">{}</time>').format(clock.iso(value), text)
+    # Digits, and words of ours: nothing in them could be taken for a tag.
+    return Markup(f'<time datetime="{clock.iso(value)}">{text}</time>')  # noqa: S704
 
 
 def duration_days(days: int) -> str:
@@ -56,12 +72,8 @@ def hours(count: int) -> str:
 
 def level_name(level: str) -> str:
     """Write the level of a course; an unknown one as it stands in the catalogue."""
-    names = {
-        "beginner": gettext("Beginner"),
-        "intermediate": gettext("Intermediate"),
-        "advanced": gettext("Advanced"),
-    }
-    return names.get(level, level)
+    name = _LEVELS.get(level)
+    return str(name) if name is not None else level
 
 
 def monogram(title: str) -> str:
@@ -96,5 +108,5 @@ def init_filters(app: Flask) -> None:
         return {
             "support_email": tools().settings.SUPPORT_EMAIL,
             "is_test_mode": not tools().settings.is_live,
-            "locale": str(get_locale()),
+            "locale": language(),
         }

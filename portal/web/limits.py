@@ -7,15 +7,17 @@ counts for nothing. When the store of the counts is away, each process counts fo
 import ipaddress
 import math
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import Flask, Response, request
 from flask_limiter import Limiter, RateLimitExceeded
+from limits.storage import MemoryStorage
 
 from portal.config import Settings
 from portal.kit.errors import TooMany
 
 _LONGEST_WAIT = 3600
+_FORGET_SECONDS = 5.0
 
 
 def client_network() -> str:
@@ -30,7 +32,28 @@ def client_network() -> str:
     return str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
-limiter = Limiter(client_network, strategy="moving-window", in_memory_fallback_enabled=True)
+class _Counts(MemoryStorage):
+    """Counts in this process. Its parent starts a thread to forget old ones with nearly every request."""
+
+    STORAGE_SCHEME: ClassVar[list[str]] = ["memory"]
+    _looked_at = 0.0
+
+    def _MemoryStorage__schedule_expiry(self) -> None:
+        now = time.monotonic()
+        if now - self._looked_at >= _FORGET_SECONDS:
+            self._looked_at = now
+            super()._MemoryStorage__schedule_expiry()  # type: ignore[misc]
+
+
+class _Limiter(Limiter):
+    """Limits stand at their routes, and are looked at once there; there are none for all routes."""
+
+    def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
+        if not in_middleware:
+            super()._check_request_limit(callable_name, in_middleware)
+
+
+limiter = _Limiter(client_network, strategy="moving-window", in_memory_fallback_enabled=True)
 
 
 def was_understood(response: Response) -> bool:

@@ -13,7 +13,6 @@ import flask_babel
 from babel.support import NullTranslations
 from flask.templating import Environment as FlaskEnvironment
 from jinja2 import Template, nodes
-from jinja2.ext import InternationalizationExtension
 from jinja2.visitor import NodeTransformer
 from markupsafe import Markup
 
@@ -66,12 +65,6 @@ class Environment(FlaskEnvironment):
     def _translated_by(self, catalogue: NullTranslations) -> Self:
         translated = self.overlay()
         translated._catalogue = catalogue
-        # Functions of its own, which know their catalogue; the rest is the same as everywhere.
-        translated.globals = dict(self.globals)
-        InternationalizationExtension(translated)
-        translated.install_gettext_callables(  # type: ignore[attr-defined]
-            catalogue.ugettext, catalogue.ungettext, newstyle=True
-        )
         return translated
 
     def _generate(self, source: nodes.Template, *args: Any, **options: Any) -> str:

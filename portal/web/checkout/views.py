@@ -42,10 +42,10 @@ def _account() -> str:
     return f"account:{_learner().id}"
 
 
-def _purchase(order_id: str) -> Purchase:
+def _purchase(order_id: str, *, with_qr: bool = False) -> Purchase:
     if not _ORDER_ID.fullmatch(order_id):
         raise NotFound
-    return purchase_of(_learner(), order_id)
+    return purchase_of(_learner(), order_id, with_qr=with_qr)
 
 
 @bp.post("/courses/<course_id>/buy")
@@ -188,7 +188,7 @@ def cancel(order_id: str) -> ResponseReturnValue:
 @login_required
 def qr(order_id: str) -> ResponseReturnValue:
     """The code to scan, for its owner only, while it can be paid."""
-    checkout = CheckoutPage(_purchase(order_id))
+    checkout = CheckoutPage(_purchase(order_id, with_qr=True))
     payment = checkout.payment
     if checkout.state is not CheckoutState.AWAITING_PAYMENT or payment is None or payment.qr_svg is None:
         raise NotFound

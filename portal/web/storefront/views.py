@@ -1,26 +1,25 @@
 """The catalogue and the page of a course, for anybody."""
 
-from dataclasses import dataclass
+import functools
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, get_template_attribute, redirect, render_template, request, url_for
+from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from portal.catalogue.models import Course
-from portal.catalogue.queries import course_of, courses_on_sale
-from portal.payments.queries import Standing, standing_of, standings_of
+from portal.catalogue.queries import CourseCard, cards_on_sale, course_of
+from portal.payments.queries import StandingKind, standing_of, standings_of
 from portal.web.auth import current_learner
+from portal.web.filters import language
 
 bp = Blueprint("storefront", __name__)
 
 _LONGEST_SEARCH = 100
 
 
-@dataclass(frozen=True)
-class Offer:
-    """A course in the list, and how the visitor stands to it."""
-
-    course: Course
-    standing: Standing
+# Drawn once for all who see the same: whatever a card shows is in its key.
+@functools.lru_cache(maxsize=4096)
+def _card(course: CourseCard, standing: StandingKind, locale: str) -> Markup:
+    return get_template_attribute("storefront/_course_card.html", "course_card")(course, standing, locale)
 
 
 @bp.get("/")
@@ -33,10 +32,10 @@ def home() -> Response:
 def courses() -> str:
     """List what is on sale, or what of it matches a search."""
     q = request.args.get("q", "").strip()[:_LONGEST_SEARCH]
-    found = courses_on_sale(q)
+    found, locale = cards_on_sale(q), language()
     standings = standings_of(_learner_id(), found)
-    offers = [Offer(course, standings[course.id]) for course in found]
-    return render_template("storefront/courses.html", offers=offers, q=q)
+    cards = [_card(course, standings[course.id].kind, locale) for course in found]
+    return render_template("storefront/courses.html", cards=cards, q=q)
 
 
 @bp.get("/courses/<course_id>")

@@ -80,7 +80,7 @@ def _call(learner: Learner, body: dict[str, Any]) -> Call:
 
 def _first_answer(learner: Learner, begun: BegunOnce) -> Response:
     try:
-        text = written(schemas.Session, session_facts(purchase_of(learner, begun.order_public_id)))
+        text = written(schemas.Session, session_facts(purchase_of(learner, begun.order_public_id, with_qr=True)))
         idempotency.finish(begun.claim, text)
     except BaseException:
         idempotency.release(begun.claim)
@@ -104,7 +104,7 @@ def session(_query: dict[str, Any], session_id: str) -> Response:
 
 
 def _purchase(session_id: str) -> Purchase:
-    return purchase_of(learner_of_token(), known_form(_SESSION_ID, session_id))
+    return purchase_of(learner_of_token(), known_form(_SESSION_ID, session_id), with_qr=True)
 
 
 @bp.post("/cancel")

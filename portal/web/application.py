@@ -1,0 +1,41 @@
+"""The Flask application of the portal: how it makes templates and addresses."""
+
+import re
+from typing import Any
+
+from flask import Flask, has_request_context, request
+
+from portal.web.templates import Environment
+
+# Ids and numbers of ours: they stand in an address as they are, nothing in them to be escaped.
+_PLAIN = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
+_STAND_IN = "stand-in-for-a-value"
+
+
+class Application(Flask):
+    """A Flask application whose addresses are remembered: a page has dozens, and building each costs 10 µs."""
+
+    jinja_environment = Environment
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._addresses: dict[tuple[str, ...], tuple[str, str]] = {}
+
+    def url_for(self, endpoint: str, /, **values: Any) -> str:  # type: ignore[override]
+        """Return the address of a page, as Flask does.
+
+        Of an endpoint with one plain value, or none, only the first address is built; the others differ in that value.
+        """
+        if len(values) > 1 or endpoint == "static" or not has_request_context():
+            return super().url_for(endpoint, **values)
+        name, value = next(iter(values.items()), ("", ""))
+        if name and (name.startswith("_") or not isinstance(value, str) or not _PLAIN.fullmatch(value)):
+            return super().url_for(endpoint, **values)
+        if endpoint.startswith("."):
+            endpoint = f"{request.blueprint}{endpoint}" if request.blueprint else endpoint[1:]
+        known = self._addresses.get((request.root_path, endpoint, name))
+        if known is None:
+            built = super().url_for(endpoint, **({name: _STAND_IN} if name else {}))
+            before, _, after = built.partition(_STAND_IN)
+            known = self._addresses[request.root_path, endpoint, name] = (before, after)
+        return f"{known[0]}{value}{known[1]}"
