@@ -9,7 +9,7 @@ from bench.measure import measure
 from bench.paths import PATHS, Path
 from bench.servers import HOME, Server, database, running
 from bench.shop import Shop
-from tests.support.databases import DatabaseServer, new_database
+from tests.support.databases import new_database
 from tests.support.processes import Sandbox
 
 _DATABASES = ("mariadb", "sqlite")

@@ -91,9 +91,7 @@ def run(port: int, requests: Iterable[bytes], seconds: float, connections: int =
     return load
 
 
-def _begin(
-    line: _Connection, request: bytes, poller: select.epoll, lines: dict[int, _Connection]
-) -> None:
+def _begin(line: _Connection, request: bytes, poller: select.epoll, lines: dict[int, _Connection]) -> None:
     lines[line.socket.fileno()] = line
     poller.register(line.socket.fileno(), select.EPOLLIN)
     line.send(request)

@@ -102,7 +102,13 @@ class Pair:
 
 
 def measure(
-    path: Path, shop: Shop, floor: Server, portal: Server, database: DatabaseServer, rounds: int, seconds: float
+    path: Path,
+    shop: Shop,
+    floor: Server,
+    portal: Server,
+    database: DatabaseServer,
+    rounds: int,
+    seconds: float,
 ) -> Pair:
     """Load both sides in turns; a first short round warms both up and is not counted."""
     sides = ((floor, Measured()), (portal, Measured()))

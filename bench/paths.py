@@ -76,9 +76,7 @@ def checkouts(shop: Shop, count: int) -> list[bytes]:
     """Return `count` purchases, of learners who each buy five courses."""
     people = shop.people(-(-count // _OPEN_ORDERS))
     return [
-        post(
-            f"/courses/{course_id(course)}/buy", person.cookie, f"csrf_token={person.token}&price_fen={FEN}"
-        )
+        post(f"/courses/{course_id(course)}/buy", person.cookie, f"csrf_token={person.token}&price_fen={FEN}")
         for course in range(_OPEN_ORDERS)
         for person in people
     ][:count]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid5, NAMESPACE_URL
+from uuid import NAMESPACE_URL, uuid5
 
 import sqlalchemy as sa
 from flask import Flask
@@ -28,7 +28,6 @@ from portal.payments.qr import draw_qr
 from sandbox.clock import rfc3339
 from sandbox.envelope import notification_body, seal
 from sandbox.keys import Keys, load_or_make
-from tests.support import databases
 from tests.support.processes import Sandbox, flask, portal_environment
 
 COURSES = 24
@@ -125,7 +124,12 @@ class Shop:
                     "license_days": 365,
                     "max_downloads": 5,
                     "chapters": [
-                        {"id": f"{n}", "title_zh": f"第 {n} 章", "title_en": f"Chapter {n}", "protected": n > 2}
+                        {
+                            "id": f"{n}",
+                            "title_zh": f"第 {n} 章",
+                            "title_en": f"Chapter {n}",
+                            "protected": n > 2,
+                        }
                         for n in range(1, 11)
                     ],
                     "gitee": None,
@@ -219,7 +223,9 @@ class Shop:
             "paid_at": now if is_paid else None,
         }
 
-    def _add_licenses(self, orders: Sequence[Mapping[str, Any]], payments: Sequence[Mapping[str, Any]]) -> None:
+    def _add_licenses(
+        self, orders: Sequence[Mapping[str, Any]], payments: Sequence[Mapping[str, Any]]
+    ) -> None:
         now, rights, licenses = clock.now(), [], []
         lines = zip(self.next_ids(Entitlement, len(orders)), orders, payments, strict=True)
         for number, order, payment in lines:

@@ -49,4 +49,3 @@ def _answer(environ: dict[str, Any], path: str) -> tuple[str, str, bytes, list[t
         order_id = money.buy(buyer[0], buyer[1], path.split("/")[2])
         return "303 See Other", _HTML, b"", [("Location", f"/checkout/{order_id}"), ("Content-Length", "0")]
     return "200 OK", _JSON, b"{}", []
-

@@ -11,6 +11,7 @@ import secrets
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,7 +33,9 @@ _PLATFORM: dict[str, Any] = {
 }
 _MERCHANT: Any = load_pem_private_key(_SETTINGS.WECHATPAY_PRIVATE_KEY.get_secret_value().encode(), None)
 _KEYS = _SETTINGS.LICENSE_KEY_DIR
-_KID = next(key["kid"] for key in json.loads((_KEYS / "key-ring.json").read_text()) if key["state"] == "active")
+_KID = next(
+    key["kid"] for key in json.loads((_KEYS / "key-ring.json").read_text()) if key["state"] == "active"
+)
 _LICENSE_KEY: Any = load_pem_private_key(
     (_KEYS / f"{_KID}.pem").read_bytes(), os.environ["LICENSE_KEY_PASSPHRASE"].encode()
 )
@@ -46,7 +49,8 @@ def stamp(seconds: float = 0) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-def _is_genuine(timestamp: str, nonce: str, serial: str, signature: str, body: bytes) -> bool:
+def _is_genuine(headers: Sequence[str], body: bytes) -> bool:
+    timestamp, nonce, serial, signature = headers
     key = _PLATFORM.get(serial)
     if key is None or abs(time.time() - int(timestamp)) > 300:
         return False
@@ -62,15 +66,13 @@ def notify(environ: dict[str, Any]) -> tuple[str, bytes]:
     """Verify, decrypt and settle a notification."""
     body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
     names = ("TIMESTAMP", "NONCE", "SERIAL", "SIGNATURE")
-    if not _is_genuine(*(environ[f"HTTP_WECHATPAY_{name}"] for name in names), body):
+    if not _is_genuine([environ[f"HTTP_WECHATPAY_{name}"] for name in names], body):
         return "401 Unauthorized", b'{"code":"FAIL","message":"not verified"}'
     event = json.loads(body)
     resource = event["resource"]
     sealed = base64.b64decode(resource["ciphertext"])
     news = json.loads(
-        AESGCM(_APIV3_KEY).decrypt(
-            resource["nonce"].encode(), sealed, resource["associated_data"].encode()
-        )
+        AESGCM(_APIV3_KEY).decrypt(resource["nonce"].encode(), sealed, resource["associated_data"].encode())
     )
     payer = hmac.new(_APIV3_KEY, news["payer"]["openid"].encode(), hashlib.sha256).hexdigest()
     _settle(event, news, body, payer)
@@ -247,5 +249,5 @@ def _ask_gateway(body: bytes) -> str:
     raw = answer.read()
     names = ("Timestamp", "Nonce", "Serial", "Signature")
     assert answer.status == 200, raw
-    assert _is_genuine(*(answer.headers[f"Wechatpay-{name}"] for name in names), raw)
+    assert _is_genuine([answer.headers[f"Wechatpay-{name}"] for name in names], raw)
     return str(json.loads(raw)["code_url"])

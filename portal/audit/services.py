@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from portal.audit.models import AuditRow
 from portal.kit import clock
-from portal.kit.db import ChangedMeanwhile, changed_one, db, transactional
+from portal.kit.db import ChangedMeanwhile, add_row, changed_one, db, transactional
 
 SYSTEM = "system"
 _GENESIS = "0" * 64
@@ -27,14 +27,13 @@ def operator() -> str:
 
 def record(action: str, subject: str, actor: str, **facts: object) -> None:
     """Add an audit row to the running transaction; `facts` hold ids and amounts, never secrets."""
-    db.session.execute(
-        sa.insert(AuditRow).values(
-            at=clock.now(),
-            actor=actor,
-            action=action,
-            subject=subject,
-            facts=json.dumps(facts, ensure_ascii=False, sort_keys=True, separators=(",", ":")),
-        )
+    add_row(
+        AuditRow,
+        at=clock.now(),
+        actor=actor,
+        action=action,
+        subject=subject,
+        facts=json.dumps(facts, ensure_ascii=False, sort_keys=True, separators=(",", ":")),
     )
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 import sqlalchemy as sa
 
 from portal.catalogue.models import Course, Product
-from portal.kit.db import db
+from portal.kit.db import db, table_of
 from portal.kit.errors import NotFound
 
 Listed = TypeVar("Listed", "Course", "CourseCard")
@@ -45,7 +45,7 @@ class CourseCard(NamedTuple):
         return self.summary_en if locale.startswith("en") else self.summary_zh
 
 
-_products, _courses = Product.__table__.c, Course.__table__.c
+_products, _courses = table_of(Product).c, table_of(Course).c
 _CARDS = (
     sa.select(*(_products[name] if name in _products else _courses[name] for name in CourseCard._fields))
     .where(_courses.id == _products.id, _products.is_on_sale.is_(True))

@@ -1,9 +1,7 @@
 """Post entries."""
 
-import sqlalchemy as sa
-
 from portal.kit import clock
-from portal.kit.db import db
+from portal.kit.db import add_row
 from portal.ledger.models import LedgerEntry
 
 SALES = "sales"
@@ -19,16 +17,15 @@ def post_payment(
     Raises:
         IntegrityError: when this payment has been booked (unique source and kind).
     """
-    db.session.execute(
-        sa.insert(LedgerEntry).values(
-            source_type="payment",
-            source_id=payment_id,
-            kind="payment",
-            debit_account=f"gateway:{gateway}",
-            credit_account=credit_account,
-            amount_fen=amount_fen,
-            currency=currency,
-            order_id=order_id,
-            created_at=clock.now(),
-        )
+    add_row(
+        LedgerEntry,
+        source_type="payment",
+        source_id=payment_id,
+        kind="payment",
+        debit_account=f"gateway:{gateway}",
+        credit_account=credit_account,
+        amount_fen=amount_fen,
+        currency=currency,
+        order_id=order_id,
+        created_at=clock.now(),
     )

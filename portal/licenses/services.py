@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from portal.kit import clock, faults, ids
-from portal.kit.db import changed_one, db, insert_row
+from portal.kit.db import add_row, changed_one, db, table_of
 from portal.kit.errors import Conflict
 from portal.licenses import text
 from portal.licenses.key_ring import KeyRing, KeyState
@@ -58,12 +58,13 @@ def _entitlement_values(grant: Grant) -> dict[str, Any]:
     }
 
 
+_rights = table_of(Entitlement).c
+_HELD = sa.select(_rights.id, _rights.expires_at).where(_rights.active_key == sa.bindparam("key"))
+
+
 def is_owned(learner_id: int, course_id: str) -> bool:
     """Tell, in the running transaction, whether the learner owns the course; retires an entitlement past its end."""
-    key = ownership_key(learner_id, course_id)
-    held = db.session.execute(
-        sa.select(Entitlement.id, Entitlement.expires_at).where(Entitlement.active_key == key)
-    ).first()
+    held = db.session.execute(_HELD, {"key": ownership_key(learner_id, course_id)}).first()
     if held is None:
         return False
     if clock.now() < held.expires_at:
@@ -82,7 +83,7 @@ def grant_entitlement(grant: Grant) -> int:
     Raises:
         IntegrityError: when the learner owns the course already (unique `active_key`); ask `is_owned` first.
     """
-    return insert_row(sa.insert(Entitlement).values(**_entitlement_values(grant)))
+    return int(add_row(Entitlement, **_entitlement_values(grant)))
 
 
 def sign_license(
@@ -121,21 +122,20 @@ def sign_license(
         fields["gitee"] = grant.gitee
     license_text = text.write(fields, sign)
     faults.point("license.after_sign")
-    db.session.execute(
-        sa.insert(License).values(
-            id=license_id,
-            entitlement_id=entitlement_id,
-            revision=revision,
-            active_key=entitlement_id,
-            learner_id=grant.learner_id,
-            course_id=grant.course_id,
-            kid=kid,
-            text=license_text,
-            digest=hashlib.sha256(license_text.encode()).hexdigest(),
-            status=LicenseStatus.ACTIVE.value,
-            issued_at=now,
-            expires_at=expires_at,
-        )
+    add_row(
+        License,
+        id=license_id,
+        entitlement_id=entitlement_id,
+        revision=revision,
+        active_key=entitlement_id,
+        learner_id=grant.learner_id,
+        course_id=grant.course_id,
+        kid=kid,
+        text=license_text,
+        digest=hashlib.sha256(license_text.encode()).hexdigest(),
+        status=LicenseStatus.ACTIVE.value,
+        issued_at=now,
+        expires_at=expires_at,
     )
     return license_id
 

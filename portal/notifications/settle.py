@@ -6,11 +6,16 @@ from portal.cases.models import CaseKind
 from portal.cases.services import open_case
 from portal.gateways.base import PaymentNotice, VerifiedNotification
 from portal.kit import clock, faults
-from portal.kit.db import db, insert_row, transactional
+from portal.kit.db import add_row, db, table_of, transactional
 from portal.notifications.models import Notification
 from portal.payments.models import Verdict, VerifiedBy
 from portal.payments.settle import settle_payment
 from portal.tools import Tools
+
+_notifications = table_of(Notification).c
+_SEEN = sa.select(_notifications.id).where(
+    _notifications.gateway == sa.bindparam("of"), _notifications.event_id == sa.bindparam("event")
+)
 
 
 @transactional
@@ -19,23 +24,17 @@ def settle_notification(received: VerifiedNotification, tools: Tools) -> Verdict
 
     Returns what became of it; everything but a crash of ours is to be answered as success.
     """
-    seen = db.session.scalar(
-        sa.select(Notification.id).where(
-            Notification.gateway == received.gateway, Notification.event_id == received.event_id
-        )
-    )
-    if seen is not None:
+    if db.session.scalar(_SEEN, {"of": received.gateway, "event": received.event_id}) is not None:
         return Verdict.DUPLICATE
-    notification_id = insert_row(
-        sa.insert(Notification).values(
-            gateway=received.gateway,
-            event_id=received.event_id,
-            event_type=received.event_type,
-            out_trade_no=received.notice.out_trade_no if received.notice else None,
-            body=received.body[:65_536],
-            verdict=Verdict.SETTLED.value,
-            received_at=clock.now(),
-        )
+    notification_id = add_row(
+        Notification,
+        gateway=received.gateway,
+        event_id=received.event_id,
+        event_type=received.event_type,
+        out_trade_no=received.notice.out_trade_no if received.notice else None,
+        body=received.body[:65_536],
+        verdict=Verdict.SETTLED.value,
+        received_at=clock.now(),
     )
     verdict = _apply(received, tools)
     if verdict is not Verdict.SETTLED:

@@ -1,5 +1,6 @@
 """Place an order and move it along its table of states."""
 
+import functools
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ import sqlalchemy as sa
 
 from portal.catalogue.models import Course
 from portal.kit import clock, ids
-from portal.kit.db import changed_one, db
+from portal.kit.db import changed_one, db, table_of
 from portal.kit.errors import Conflict, Invalid, TooMany
 from portal.orders.models import IllegalMove, Order, OrderStatus, sources_of
 
@@ -87,6 +88,18 @@ def open_order(learner_id: int, product_id: str) -> Order | None:
     return db.session.scalar(sa.select(Order).where(Order.open_key == open_key(learner_id, product_id)))
 
 
+_orders = table_of(Order).c
+
+
+@functools.cache
+def _move_to(target: OrderStatus) -> sa.Update:
+    return (
+        sa.update(table_of(Order))
+        .where(_orders.id == sa.bindparam("order"), _orders.status.in_(sources_of(target)))
+        .values(status=target.value, open_key=None, closing=None, version=_orders.version + 1)
+    )
+
+
 def move_order(order_id: int, target: OrderStatus, **values: Any) -> None:
     """Move an order to `target` and count the change, in the running transaction.
 
@@ -95,11 +108,7 @@ def move_order(order_id: int, target: OrderStatus, **values: Any) -> None:
     Raises:
         IllegalMove: when the order is in no such state any more.
     """
-    moved = db.session.execute(
-        sa.update(Order)
-        .where(Order.id == order_id, Order.status.in_(sources_of(target)))
-        .values(status=target.value, open_key=None, closing=None, version=Order.version + 1, **values)
-    )
+    moved = db.session.execute(_move_to(target), {"order": order_id, **values})
     if not changed_one(moved):
         raise IllegalMove(f"not to {target}")
 

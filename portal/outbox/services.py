@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from portal.kit import clock, ids
-from portal.kit.db import changed_one, db, transactional
+from portal.kit.db import add_row, changed_one, db, transactional
 from portal.outbox.models import Job, JobStatus
 
 _LEASE = timedelta(seconds=60)
@@ -25,16 +25,15 @@ def add(kind: str, effect_key: str, subject_id: str | int, due_at: datetime | No
         IntegrityError: when the effect is already on record (`transactional` looks again).
     """
     now = clock.now()
-    db.session.execute(
-        sa.insert(Job).values(
-            kind=kind,
-            effect_key=effect_key,
-            subject_id=str(subject_id),
-            status=JobStatus.PENDING.value,
-            attempts=0,
-            due_at=due_at or now,
-            created_at=now,
-        )
+    add_row(
+        Job,
+        kind=kind,
+        effect_key=effect_key,
+        subject_id=str(subject_id),
+        status=JobStatus.PENDING.value,
+        attempts=0,
+        due_at=due_at or now,
+        created_at=now,
     )
 
 

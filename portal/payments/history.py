@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from portal.catalogue.models import Product
 from portal.kit import clock
-from portal.kit.db import db
+from portal.kit.db import db, table_of
 from portal.kit.errors import NotFound
 from portal.learners.models import Learner
 from portal.licenses.models import Entitlement, License
@@ -74,7 +74,7 @@ def _state(status: str, closing: str | None, expires_at: datetime) -> str:
 
 
 # Columns instead of mapped objects, and put together once: this page is read most.
-_orders, _rights, _licenses = Order.__table__, Entitlement.__table__, License.__table__
+_orders, _rights, _licenses = table_of(Order), table_of(Entitlement), table_of(License)
 _LINES = (
     sa.select(*(_orders.c[name] for name in OrderLine._fields[:-1]), _licenses.c.id)
     .select_from(

@@ -13,7 +13,7 @@ from portal.cases.models import Case, CaseKind, CaseStatus
 from portal.catalogue.models import Course
 from portal.catalogue.queries import CourseCard
 from portal.kit import clock
-from portal.kit.db import db
+from portal.kit.db import db, table_of
 from portal.kit.errors import NotFound
 from portal.learners.models import Learner
 from portal.licenses.models import Entitlement, License
@@ -72,9 +72,7 @@ def _purchase(with_qr: bool) -> Any:
         .outerjoin(Payment, Payment.id == latest)
         .outerjoin(Entitlement, Entitlement.order_id == Order.id)
         .outerjoin(License, License.active_key == Entitlement.id)
-        .where(
-            Order.public_id == sa.bindparam("public_id"), Order.learner_id == sa.bindparam("learner_id")
-        )
+        .where(Order.public_id == sa.bindparam("public_id"), Order.learner_id == sa.bindparam("learner_id"))
         .options(sa.orm.defer(Payment.request), *([] if with_qr else [sa.orm.defer(Payment.qr_svg)]))
         # What another transaction changed since must show, whatever this session read before.
         .execution_options(populate_existing=True)
@@ -93,7 +91,7 @@ def order_id_of(order_public_id: str) -> int:
     return db.session.execute(sa.select(Order.id).where(Order.public_id == order_public_id)).scalar_one()
 
 
-_orders = Order.__table__.c
+_orders = table_of(Order).c
 _POLL = sa.select(
     _orders.version, _orders.status, _orders.closing, _orders.expires_at, _orders.paid_at
 ).where(_orders.public_id == sa.bindparam("public_id"), _orders.learner_id == sa.bindparam("learner_id"))

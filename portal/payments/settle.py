@@ -17,7 +17,7 @@ from portal.cases.services import open_case
 from portal.catalogue.models import Course
 from portal.gateways.base import PaymentNotice, PaymentState
 from portal.kit import clock
-from portal.kit.db import ChangedMeanwhile, changed_one, db, transactional
+from portal.kit.db import ChangedMeanwhile, changed_one, db, table_of, transactional
 from portal.learners.models import Learner
 from portal.ledger.services import SALES, UNAPPLIED, post_payment
 from portal.licenses import services as licenses
@@ -34,33 +34,51 @@ log = logging.getLogger(__name__)
 _NATIVE = "NATIVE"
 
 
+# Statements on the tables, put together once: a notification is settled while WeChat waits.
+_payments, _orders, _learners = table_of(Payment).c, table_of(Order).c, table_of(Learner).c
+_courses = table_of(Course).c
+_LOCK = (
+    sa.select(
+        _payments.id,
+        _payments.order_id,
+        _payments.gateway,
+        _payments.mode,
+        _payments.mchid,
+        _payments.appid,
+        _payments.out_trade_no,
+        _payments.amount_fen,
+        _payments.currency,
+        _payments.status,
+        _payments.transaction_id,
+        _orders.public_id.label("order_public_id"),
+        _orders.status.label("order_status"),
+        _orders.closing,
+        _orders.learner_id,
+        _orders.product_id,
+        _orders.license_days,
+        _orders.max_downloads,
+    )
+    .where(_orders.id == _payments.order_id, _payments.out_trade_no == sa.bindparam("number"))
+    .with_for_update()
+)
+_MARK_PAID = (
+    sa.update(table_of(Payment))
+    .where(
+        _payments.id == sa.bindparam("payment"),
+        _payments.status != PaymentStatus.PAID.value,
+        _payments.transaction_id.is_(None),
+    )
+    .values(status=PaymentStatus.PAID.value, open_key=None)
+)
+_SUBJECT = sa.select(
+    _learners.public_id,
+    sa.select(_courses.gitee).where(_courses.id == sa.bindparam("course")).scalar_subquery().label("gitee"),
+).where(_learners.id == sa.bindparam("learner"))
+
+
 def lock_payment(out_trade_no: str) -> Any:
     """Lock an attempt and its order, in the running transaction, and return their columns as a row."""
-    return db.session.execute(
-        sa.select(
-            Payment.id,
-            Payment.order_id,
-            Payment.gateway,
-            Payment.mode,
-            Payment.mchid,
-            Payment.appid,
-            Payment.out_trade_no,
-            Payment.amount_fen,
-            Payment.currency,
-            Payment.status,
-            Payment.transaction_id,
-            Order.public_id.label("order_public_id"),
-            Order.status.label("order_status"),
-            Order.closing,
-            Order.learner_id,
-            Order.product_id,
-            Order.license_days,
-            Order.max_downloads,
-        )
-        .join(Order, Order.id == Payment.order_id)
-        .where(Payment.out_trade_no == out_trade_no)
-        .with_for_update()
-    ).first()
+    return db.session.execute(_LOCK, {"number": out_trade_no}).first()
 
 
 @transactional
@@ -143,18 +161,14 @@ def _open_case(kind: CaseKind, notice: PaymentNotice, row: Any, text: str) -> No
 
 def _mark_paid(row: Any, notice: PaymentNotice, verified_by: VerifiedBy) -> None:
     moved = db.session.execute(
-        sa.update(Payment)
-        .where(
-            Payment.id == row.id, Payment.status != PaymentStatus.PAID.value, Payment.transaction_id.is_(None)
-        )
-        .values(
-            status=PaymentStatus.PAID.value,
-            open_key=None,
-            transaction_id=notice.transaction_id,
-            payer_hash=notice.payer_hash,
-            verified_by=verified_by.value,
-            paid_at=notice.paid_at or clock.now(),
-        )
+        _MARK_PAID,
+        {
+            "payment": row.id,
+            "transaction_id": notice.transaction_id,
+            "payer_hash": notice.payer_hash,
+            "verified_by": verified_by.value,
+            "paid_at": notice.paid_at or clock.now(),
+        },
     )
     if not changed_one(moved):
         raise ChangedMeanwhile(row.out_trade_no)
@@ -186,14 +200,7 @@ def _fulfil(row: Any, notice: PaymentNotice, tools: Tools) -> Verdict:
 
 
 def _grant(row: Any) -> licenses.Grant:
-    # The table of courses alone: the mapped class would read the product too.
-    courses = Course.__table__.c
-    gitee = sa.select(courses.gitee).where(courses.id == row.product_id)
-    facts = db.session.execute(
-        sa.select(Learner.public_id, gitee.scalar_subquery().label("gitee")).where(
-            Learner.id == row.learner_id
-        )
-    ).one()
+    facts = db.session.execute(_SUBJECT, {"course": row.product_id, "learner": row.learner_id}).one()
     return licenses.Grant(
         learner_id=row.learner_id,
         subject=facts.public_id,

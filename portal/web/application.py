@@ -35,7 +35,8 @@ class Application(Flask):
             endpoint = f"{request.blueprint}{endpoint}" if request.blueprint else endpoint[1:]
         known = self._addresses.get((request.root_path, endpoint, name))
         if known is None:
-            built = super().url_for(endpoint, **({name: _STAND_IN} if name else {}))
+            stand_in: dict[str, Any] = {name: _STAND_IN} if name else {}
+            built = super().url_for(endpoint, **stand_in)
             before, _, after = built.partition(_STAND_IN)
             known = self._addresses[request.root_path, endpoint, name] = (before, after)
         return f"{known[0]}{value}{known[1]}"

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from flask import Flask, request
-from flask_babel import get_locale, lazy_gettext, ngettext
+from flask_babel import get_locale, ngettext
+from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
 from portal.kit import clock, wording
@@ -17,9 +18,9 @@ _COVERS = 6
 _FIRST_WORD = re.compile(r"[A-Za-z0-9+#]+|.")
 _THEMES = frozenset({"light", "dark"})
 _LEVELS = {
-    "beginner": lazy_gettext("Beginner"),
-    "intermediate": lazy_gettext("Intermediate"),
-    "advanced": lazy_gettext("Advanced"),
+    "beginner": _l("Beginner"),
+    "intermediate": _l("Intermediate"),
+    "advanced": _l("Advanced"),
 }
 
 

@@ -7,7 +7,7 @@ counts for nothing. When the store of the counts is away, each process counts fo
 import ipaddress
 import math
 import time
-from typing import Any, ClassVar
+from typing import Any
 
 from flask import Flask, Response, request
 from flask_limiter import Limiter, RateLimitExceeded
@@ -35,7 +35,7 @@ def client_network() -> str:
 class _Counts(MemoryStorage):
     """Counts in this process. Its parent starts a thread to forget old ones with nearly every request."""
 
-    STORAGE_SCHEME: ClassVar[list[str]] = ["memory"]
+    STORAGE_SCHEME = ["memory"]
     _looked_at = 0.0
 
     def _MemoryStorage__schedule_expiry(self) -> None:

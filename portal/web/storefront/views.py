@@ -32,8 +32,10 @@ def home() -> Response:
 def courses() -> str:
     """List what is on sale, or what of it matches a search."""
     q = request.args.get("q", "").strip()[:_LONGEST_SEARCH]
-    found, locale = cards_on_sale(q), language()
+    found = cards_on_sale(q)
+    # First who is asking, which may fail; the language is found in any case.
     standings = standings_of(_learner_id(), found)
+    locale = language()
     cards = [_card(course, standings[course.id].kind, locale) for course in found]
     return render_template("storefront/courses.html", cards=cards, q=q)
 

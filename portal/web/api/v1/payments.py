@@ -80,7 +80,9 @@ def _call(learner: Learner, body: dict[str, Any]) -> Call:
 
 def _first_answer(learner: Learner, begun: BegunOnce) -> Response:
     try:
-        text = written(schemas.Session, session_facts(purchase_of(learner, begun.order_public_id, with_qr=True)))
+        text = written(
+            schemas.Session, session_facts(purchase_of(learner, begun.order_public_id, with_qr=True))
+        )
         idempotency.finish(begun.claim, text)
     except BaseException:
         idempotency.release(begun.claim)
