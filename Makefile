@@ -1,6 +1,6 @@
 # The commands of this repository; each is a few lines of scripts/. Any make from 3.81 on will do.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format migrate lock
+.PHONY: help run test check bench format migrate lock
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F '|' '{ printf "make %-9s %s\n", $$1, $$2 }'
@@ -19,6 +19,10 @@ format: ## put the code into its one form
 	@scripts/install.sh dev
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
+
+bench: ## how fast each path is, beside a program without a framework (12 minutes)
+	@scripts/install.sh dev mysql
+	@.venv/bin/python -m bench
 
 migrate: ## bring the database that DATABASE_URL names up to date
 	@scripts/install.sh

@@ -285,3 +285,16 @@ def test_every_connection_is_strict():
     assert "STRICT_TRANS_TABLES" in row[0]
     assert tuple(row[1:]) == ("+00:00", 3)
     assert db.session.connection().get_isolation_level() == "READ COMMITTED"
+
+
+def test_a_connection_that_died_while_it_was_idle_is_replaced_before_its_use(inside, monkeypatch):
+    if db.engine.dialect.name == "sqlite":
+        pytest.skip("no connection to lose")
+    monkeypatch.setattr("portal.kit.db._TRUSTED_SECONDS", 0.0)
+    number = sa.text("SELECT CONNECTION_ID()")
+    with db.engine.connect() as killer:
+        with db.engine.connect() as idle:
+            died = idle.scalar(number)
+        killer.execute(sa.text(f"KILL {int(died)}"))
+        with db.engine.connect() as next_one:
+            assert next_one.scalar(number) != died

@@ -51,3 +51,8 @@ def test_a_uuid_is_random_and_in_its_usual_form():
 def test_a_fraction_is_at_least_0_and_below_1():
     drawn = [ids.random_fraction() for _ in range(2000)]
     assert 0 <= min(drawn) < 0.1 < 0.9 < max(drawn) < 1
+
+
+def test_a_random_text_has_every_character_of_its_alphabet_and_no_other():
+    for alphabet in ("01", "0123456789ABCDEFGHJKMNPQRSTVWXYZ", "BCDFGHJKLMNPQRSTVWXZ"):
+        assert set(ids.random_text(2000, alphabet)) == set(alphabet)
