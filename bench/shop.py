@@ -286,9 +286,9 @@ class Shop:
             event_type="TRANSACTION.SUCCESS",
             created_at=moment,
             resource_text=json.dumps(resource, ensure_ascii=False, separators=(",", ":")),
-            apiv3_key=merchant.apiv3_key,
+            apiv3_key=merchant.apiv3_keys[0],
         )
-        envelope = seal(body, merchant.signing_key, moment, manner)
+        envelope = seal(body, merchant.signing_keys[0], moment, manner)
         raw = body.encode()
         lines = "".join(f"{name}: {text}\r\n" for name, text in envelope.headers.items())
         head = f"POST /notify/wechat HTTP/1.1\r\nHost: 127.0.0.1\r\n{lines}Content-Length: {len(raw)}\r\n\r\n"
