@@ -21,6 +21,9 @@ from portal.delivery.license_mail import mail_license
 from portal.delivery.transport import Mailer, MailNotSent
 from portal.devices.grants import sweep_grants
 from portal.devices.tokens import sweep_tokens
+from portal.doctor import heartbeat
+from portal.gateways.base import GatewayError
+from portal.gateways.breaker import taking_turns
 from portal.grants.bulk import bulk_step
 from portal.grants.services import BULK
 from portal.idempotency import services as idempotency
@@ -45,6 +48,8 @@ from portal.tools import Tools
 log = logging.getLogger(__name__)
 
 _BATCH = 50
+# Two seconds of turns: the next round, and what is not for a gateway, is not kept waiting.
+_GATEWAY_BATCH = 10
 
 
 class NotYet(Exception):
@@ -56,11 +61,13 @@ class Kind:
     """How one kind of work is done: by what, after which pauses, and for how long it is tried.
 
     `pauses` are seconds, the last one repeats. `gives_up_after` None: it is tried until it succeeds.
+    `calls_gateway`: it rests while the gateways are away, and takes turns with all workers otherwise.
     """
 
     do: Callable[[Claim, Tools], None]
     pauses: tuple[int, ...]
     gives_up_after: timedelta | None = None
+    calls_gateway: bool = False
 
 
 def _open_payment(claim: Claim, tools: Tools) -> None:
@@ -131,10 +138,11 @@ def _run_batch(claim: Claim, tools: Tools) -> None:
 _DAY = timedelta(hours=24)
 _MAIL_PAUSES = (10, 60, 300, 900, 3600)
 KINDS: dict[str, Kind] = {
-    "open_payment": Kind(_open_payment, (3, 5, 10)),
-    # After the first look at 30 s: at 2, 5 and 10 minutes, then every 10 until the order ends.
-    "watch_payment": Kind(_watch_payment, (90, 180, 300, 600)),
-    "close_order": Kind(_close_order, (5, 5, 10, 20, 30, 60)),
+    "open_payment": Kind(_open_payment, (3, 5, 10), calls_gateway=True),
+    # After the first look at 30 s: at 2 minutes, then every 2½ until the order ends, so that a payment whose
+    # notification was lost is found within three. Whoever watches the page hastens it (`payments/watch.py`).
+    "watch_payment": Kind(_watch_payment, (90, 150), calls_gateway=True),
+    "close_order": Kind(_close_order, (5, 5, 10, 20, 30, 60), calls_gateway=True),
     "issue_license": Kind(_issue_license, (2, 5, 10, 30)),
     "run_batch": Kind(_run_batch, (1,)),
     # Every half hour; the day itself says when a person is told.
@@ -157,11 +165,31 @@ _UNKNOWN = Kind(_do_not_know, (60,), _DAY)
 def run_due(tools: Tools, limit: int = _BATCH) -> int:
     """Do the work that is due, at most `limit` rows, and return how many were done."""
     done = 0
-    for job_id in outbox.due_ids(limit):
-        claim = outbox.claim(job_id)
-        if claim is not None:
-            done += _run(claim, tools)
+    for job_id in outbox.due_ids(limit, but=_gateway_kinds()):
+        done += _claim_and_run(job_id, tools)
+    return done + _call_gateways(tools, limit)
+
+
+def _gateway_kinds() -> list[str]:
+    return [name for name, kind in KINDS.items() if kind.calls_gateway]
+
+
+def _call_gateways(tools: Tools, limit: int) -> int:
+    """Do due work that calls a gateway, unless all are away; what has piled up drains five calls a second (F6)."""
+    for gateway in tools.gateways.values():
+        gateway.probe()
+    if all(gateway.is_away() for gateway in tools.gateways.values()):
+        return 0
+    done = 0
+    with taking_turns():
+        for job_id in outbox.due_ids(min(limit, _GATEWAY_BATCH), only=_gateway_kinds()):
+            done += _claim_and_run(job_id, tools)
     return done
+
+
+def _claim_and_run(job_id: int, tools: Tools) -> bool:
+    claim = outbox.claim(job_id)
+    return claim is not None and _run(claim, tools)
 
 
 def _run(claim: Claim, tools: Tools) -> bool:
@@ -207,6 +235,25 @@ def end_overdue_orders(limit: int = _BATCH) -> int:
     return ended
 
 
+def refresh_keys(tools: Tools) -> None:
+    """Fetch every gateway's current keys; one that gives no trustworthy answer keeps those it had."""
+    for gateway in tools.gateways.values():
+        _fetch_keys(gateway.name, gateway.refresh_keys)
+
+
+def refresh_wanted_keys(tools: Tools) -> None:
+    """Fetch the keys of a gateway whose messages named one that we do not hold."""
+    for gateway in tools.gateways.values():
+        _fetch_keys(gateway.name, gateway.refresh_wanted_keys)
+
+
+def _fetch_keys(gateway: str, fetch: Callable[[], None]) -> None:
+    try:
+        fetch()
+    except GatewayError as error:
+        log.warning("keys not refreshed", extra={"gateway": gateway, "why": error.reason})
+
+
 def forget_what_is_over() -> int:
     """Delete sessions, links, codes, tokens, keys and counts whose time is over; returns how many."""
     of_people = sweep_sessions() + sweep_resets() + sweep_throttles() + sweep_used_codes()
@@ -225,6 +272,8 @@ class Swept:
 
 def sweep(tools: Tools) -> Swept:
     """Do one round of everything, as the worker's timetable does."""
+    heartbeat.beat()
+    refresh_wanted_keys(tools)
     ending = end_overdue_orders()
     plan_days(tools)
     done = run_due(tools)

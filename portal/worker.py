@@ -15,12 +15,13 @@ from portal import jobs
 from portal.app import create_app
 from portal.audit import services as audit
 from portal.config import ROOT, Settings
-from portal.gateways.base import GatewayError
+from portal.doctor import heartbeat
 from portal.kit import file_broker
 from portal.reconciliation.services import plan_days
 from portal.tools import Tools
 
 _TICK_SECONDS = 1.0
+_BEAT_SECONDS = 5.0
 
 
 def _broker(settings: Settings) -> dict[str, Any]:
@@ -66,6 +67,7 @@ def make_celery(flask_app: Flask) -> Celery:
                 "schedule": _TICK_SECONDS,
                 "options": {"expires": 5},
             },
+            "beat": {"task": "doctor.beat", "schedule": _BEAT_SECONDS, "options": {"expires": 10}},
             "seal-audit": {"task": "audit.seal", "schedule": 5.0, "options": {"expires": 10}},
             "forget": {
                 "task": "learners.forget_what_is_over",
@@ -76,6 +78,11 @@ def make_celery(flask_app: Flask) -> Celery:
                 "task": "reconciliation.plan_days",
                 "schedule": 600.0,
                 "options": {"expires": 600},
+            },
+            "refresh-wanted-keys": {
+                "task": "gateways.refresh_wanted_keys",
+                "schedule": 10.0,
+                "options": {"expires": 10},
             },
             "refresh-keys": {
                 "task": "gateways.refresh_keys",
@@ -99,6 +106,11 @@ def _add_tasks(celery: Celery, flask_app: Flask, tools: Tools) -> None:
         with flask_app.app_context():
             jobs.end_overdue_orders()
 
+    @celery.task(name="doctor.beat")
+    def beat() -> None:
+        with flask_app.app_context():
+            heartbeat.beat()
+
     @celery.task(name="audit.seal")
     def seal_audit() -> None:
         with flask_app.app_context():
@@ -117,13 +129,12 @@ def _add_tasks(celery: Celery, flask_app: Flask, tools: Tools) -> None:
     @celery.task(name="gateways.refresh_keys")
     def refresh_keys() -> None:
         with flask_app.app_context():
-            for gateway in tools.gateways.values():
-                try:
-                    gateway.refresh_keys()
-                except GatewayError as error:
-                    flask_app.logger.warning(
-                        "keys not refreshed", extra={"gateway": gateway.name, "why": error.reason}
-                    )
+            jobs.refresh_keys(tools)
+
+    @celery.task(name="gateways.refresh_wanted_keys")
+    def refresh_wanted_keys() -> None:
+        with flask_app.app_context():
+            jobs.refresh_wanted_keys(tools)
 
 
 flask_app = create_app()

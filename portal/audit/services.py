@@ -92,12 +92,25 @@ class ChainState:
     broken_at: int | None
 
 
-def verify() -> ChainState:
-    """Walk the chain from its beginning and name the first broken link."""
-    prev_hash, count = _GENESIS, 0
+def _link_before(newest: int | None) -> tuple[str, int]:
+    """Return hash and number of the link after which the newest `newest` begin."""
+    first = 0 if newest is None else max(_head()[0] - newest, 0)
+    if first == 0:
+        return _GENESIS, 0
+    known = db.session.scalar(sa.select(AuditRow.hash).where(AuditRow.seq == first))
+    return known or "", first
+
+
+def verify(newest: int | None = None) -> ChainState:
+    """Walk the chain and name the first broken link.
+
+    Args:
+        newest: how many links to walk, the newest; all from the beginning when left out.
+    """
+    prev_hash, count = _link_before(newest)
     rows = db.session.execute(
         sa.select(AuditRow)
-        .where(AuditRow.seq.is_not(None))
+        .where(AuditRow.seq > count)
         .order_by(AuditRow.seq)
         .execution_options(yield_per=1000)
     ).scalars()

@@ -6,6 +6,7 @@ from portal.commands.audit import audit
 from portal.commands.cases import cases
 from portal.commands.catalogue import catalogue
 from portal.commands.demo_accounts import demo_accounts
+from portal.commands.doctor import doctor
 from portal.commands.license_keys import license_keys
 from portal.commands.licenses import licenses
 from portal.commands.payments import payments
@@ -22,6 +23,7 @@ def register_commands(app: Flask) -> None:
         cases,
         catalogue,
         demo_accounts,
+        doctor,
         license_keys,
         licenses,
         payments,

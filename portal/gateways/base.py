@@ -7,7 +7,7 @@ the gateway may have done what was asked, so the same call is made again under t
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, BinaryIO, Protocol
 
@@ -235,6 +235,36 @@ class Gateway(Protocol):
     mchid: str
     appid: str
 
+    @property
+    def clock_skew(self) -> timedelta | None:
+        """How far the gateway's clock was ahead of ours in its latest answer to this process; None before one."""
+
+    def is_away(self) -> bool:
+        """Tell whether calls are held back, because the gateway failed several times in a row."""
+
+    def refuses_orders(self) -> int | None:
+        """Return after how many seconds to come again with a new order, None when one may be placed now."""
+
+    def probe(self) -> None:
+        """Try once whether a gateway that is away is back, if it is time to; never raises for what it does."""
+
+    def refresh_wanted_keys(self) -> None:
+        """Fetch the gateway's keys if a message named one that we do not hold, at most once in ten minutes.
+
+        Raises:
+            GatewayRejected, GatewayUnknown: no trustworthy answer; the keys stay as they were.
+        """
+
+    def ping(self) -> None:
+        """Make one harmless signed call, to see whether the gateway answers us and takes our signature.
+
+        Raises:
+            GatewayRejected, GatewayUnknown.
+        """
+
+    def key_problems(self) -> list[str]:
+        """Name what is wrong with the keys that verify the gateway, or soon will be."""
+
     def request_fields(self, request: PaymentRequest) -> dict[str, Any]:
         """Return the exact request to store and send, for the first call and every repeat."""
 
@@ -303,4 +333,4 @@ class Gateway(Protocol):
         """Fetch the gateway's current keys, if it is used in a mode that has them to fetch."""
 
     def forget_keys(self) -> None:
-        """Read the stored keys again at the next use."""
+        """Read what is stored of the gateway, its keys and how it has been, again at the next use."""

@@ -169,6 +169,10 @@ class KeyRing:
             raise NoSigningKey(f"the file of {kid} holds another key")
         return key
 
+    def private_files(self) -> list[Path]:
+        """Return the files that hold private keys."""
+        return [path for path in self._directory.glob("*.pem") if not path.name.endswith(".pub.pem")]
+
     def _stamp(self, name: str) -> tuple[object, ...]:
         try:
             status = (self._directory / name).stat()

@@ -1,5 +1,6 @@
 """Add work to the outbox, claim it by lease, and finish, delay or give it up."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -74,15 +75,23 @@ class Claim:
     lease: str
 
 
-def due_ids(limit: int) -> list[int]:
-    """Return ids of work that is due and not leased, oldest first."""
+def due_ids(limit: int, *, only: Collection[str] | None = None, but: Collection[str] = ()) -> list[int]:
+    """Return ids of work that is due and not leased, oldest first.
+
+    Args:
+        only: these kinds; all when left out.
+        but: none of these kinds.
+    """
     now = clock.now()
+    kinds = [Job.kind.not_in(but)] if but else []
+    kinds += [Job.kind.in_(only)] if only is not None else []
     query = (
         sa.select(Job.id)
         .where(
             Job.status == JobStatus.PENDING.value,
             Job.due_at <= now,
             sa.or_(Job.lease_until.is_(None), Job.lease_until <= now),
+            *kinds,
         )
         .order_by(Job.due_at)
         .limit(limit)

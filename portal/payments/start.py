@@ -11,13 +11,24 @@ from portal.audit import services as audit
 from portal.catalogue.models import Course
 from portal.kit import faults
 from portal.kit.db import transactional
+from portal.kit.errors import Unavailable
 from portal.learners.models import Learner
 from portal.licenses.queries import held_license
 from portal.licenses.services import AlreadyOwned
 from portal.orders.services import open_order, place_order
-from portal.payments.attempts import add_attempt
+from portal.payments.attempts import WECHAT_PAY, add_attempt
 from portal.payments.open import open_payment
 from portal.tools import Tools
+
+
+class GatewayAway(Unavailable):
+    """The gateway does not answer these minutes, so nothing was recorded; `retry_after` is in seconds."""
+
+    code = "gateway_unavailable"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__()
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,7 @@ def begin_checkout(learner: Learner, course: Course, seen_fen: int | None, tools
         seen_fen: the price on the page the learner pressed *buy* on, or None.
 
     Raises:
-        AlreadyOwned, NotForSale, PriceChanged, TooMany: nothing was recorded.
+        AlreadyOwned, NotForSale, PriceChanged, TooMany, GatewayAway: nothing was recorded.
     """
     begun = record_checkout(learner, course, seen_fen, tools)
     if begun.payment_id is not None:
@@ -51,7 +62,7 @@ def record_checkout(learner: Learner, course: Course, seen_fen: int | None, tool
     """Put the order and its first attempt on record, or find the open one; the gateway hears of nothing.
 
     Raises:
-        AlreadyOwned, NotForSale, PriceChanged, TooMany: nothing was recorded.
+        AlreadyOwned, NotForSale, PriceChanged, TooMany, GatewayAway: nothing was recorded.
     """
     is_owned, license_id = held_license(learner.id, course.id)
     if is_owned:
@@ -59,6 +70,9 @@ def record_checkout(learner: Learner, course: Course, seen_fen: int | None, tool
     standing = open_order(learner.id, course.id)
     if standing is not None:
         return Begun(standing.public_id, None)
+    retry_after = tools.gateway(WECHAT_PAY).refuses_orders()
+    if retry_after is not None:
+        raise GatewayAway(retry_after)
     settings = tools.settings
     lifetime = timedelta(seconds=settings.ORDER_TTL_SECONDS)
     order = place_order(learner.id, course, seen_fen, settings.PORTAL_MODE.value, lifetime)

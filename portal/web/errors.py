@@ -49,7 +49,7 @@ def init_errors(app: Flask) -> None:
     @app.errorhandler(PortalError)
     def expected(error: PortalError) -> Response:
         retry_after: int | None = getattr(error, "retry_after", None)
-        if isinstance(error, Unavailable):
+        if retry_after is None and isinstance(error, Unavailable):
             retry_after = _RETRY_SECONDS
         return answer(error.status, error.code, retry_after, detail=error.detail, **error.facts)
 

@@ -93,6 +93,11 @@ PROBLEMS: dict[str, Problem] = {
     "internal": Problem(
         500, _l("Something broke on our side"), _l("Nothing of yours is lost. Please try again later.")
     ),
+    "gateway_unavailable": Problem(
+        503,
+        _l("WeChat Pay cannot be reached right now"),
+        _l("You have not been charged and nothing was ordered. Try again in a moment."),
+    ),
     "unavailable": Problem(
         503, _l("Not available at the moment"), _l("Nothing was changed. Please try again in a moment.")
     ),

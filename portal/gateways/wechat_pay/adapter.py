@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, timedelta, timezone
 from typing import Any, BinaryIO
 from urllib.parse import quote
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from portal.config import Settings
 from portal.gateways.base import (
     BillNotReady,
+    GatewayError,
     GatewayUnknown,
     Headers,
     NoBill,
@@ -27,6 +29,8 @@ from portal.gateways.base import (
     TradeBill,
     VerifiedNotification,
 )
+from portal.gateways.breaker import Breaker
+from portal.gateways.key_wishes import KeyWishes
 from portal.gateways.wechat_pay import bills, codes, keys, notifications
 from portal.gateways.wechat_pay.client import SafeCore, SafeWeChatPay
 from portal.gateways.wechat_pay.signatures import NotVerified, verify
@@ -40,6 +44,8 @@ _OUT_TRADE_NO = re.compile(r"[0-9A-Za-z_-]{6,32}", re.ASCII)
 _OUT_REFUND_NO = re.compile(r"[0-9A-Za-z_\-|*@]{6,64}", re.ASCII)
 _LONGEST_DESCRIPTION = 127
 _LONGEST_REASON = 80
+# Shorter than any that is made (`kit/ids.py`), so it never becomes an order.
+_NOBODYS_NUMBER = "LBPING000000"
 
 
 class WeChatPayGateway:
@@ -55,19 +61,25 @@ class WeChatPayGateway:
         self._keys = keys.PlatformKeys(
             self.mchid, settings.WECHATPAY_PUBLIC_KEY_ID, settings.WECHATPAY_PUBLIC_KEY
         )
-        self._sdk = SafeWeChatPay(
-            SafeCore(
-                mchid=self.mchid,
-                cert_serial_no=settings.WECHATPAY_CERT_SERIAL_NO,
-                private_key=settings.WECHATPAY_PRIVATE_KEY.get_secret_value(),
-                apiv3_key=settings.WECHATPAY_APIV3_KEY.get_secret_value(),
-                public_key_id=settings.WECHATPAY_PUBLIC_KEY_ID,
-                transport=Transport(settings.WECHATPAY_BASE_URL),
-                keys=self._keys,
-            ),
+        self._breaker = Breaker(self.name)
+        self._wishes = KeyWishes(self.name)
+        self._core = SafeCore(
             mchid=self.mchid,
-            appid=self.appid,
+            cert_serial_no=settings.WECHATPAY_CERT_SERIAL_NO,
+            private_key=settings.WECHATPAY_PRIVATE_KEY.get_secret_value(),
+            apiv3_key=settings.WECHATPAY_APIV3_KEY.get_secret_value(),
+            public_key_id=settings.WECHATPAY_PUBLIC_KEY_ID,
+            transport=Transport(settings.WECHATPAY_BASE_URL),
+            keys=self._keys,
+            breaker=self._breaker,
+            wishes=self._wishes,
         )
+        self._sdk = SafeWeChatPay(self._core, mchid=self.mchid, appid=self.appid)
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        """How far WeChat's clock was ahead of ours in its latest answer to this process."""
+        return self._core.clock_skew
 
     def request_fields(self, request: PaymentRequest) -> dict[str, Any]:
         """Return the body of a Native order (merchant/4012791877), to be stored and sent unchanged."""
@@ -181,6 +193,42 @@ class WeChatPayGateway:
             raise GatewayUnknown("an answer about another refund")
         return notice
 
+    def is_away(self) -> bool:
+        """Tell whether the breaker holds calls back."""
+        return self._breaker.state().is_open
+
+    def refuses_orders(self) -> int | None:
+        """Return after how many seconds to come again with a new order, None when one may be placed now."""
+        return self._breaker.refuses_orders()
+
+    def probe(self) -> None:
+        """Ping, if the breaker is open and it is time to."""
+        if self._breaker.is_probe_due():
+            # What it says is noted by the breaker.
+            with suppress(GatewayError):
+                self.ping()
+
+    def refresh_wanted_keys(self) -> None:
+        """Fetch the certificates, if a message named one that we do not hold.
+
+        Raises:
+            GatewayRejected, GatewayUnknown: as `refresh_keys`.
+        """
+        if self._wishes.take():
+            self.refresh_keys()
+
+    def ping(self) -> None:
+        """Ask about an order number that is nobody's: "no such order" means that our signature was taken.
+
+        Raises:
+            GatewayRejected, GatewayUnknown.
+        """
+        self.query_payment(_NOBODYS_NUMBER)
+
+    def key_problems(self) -> list[str]:
+        """Name the platform's keys when there are none, or the newest certificate ends within 30 days."""
+        return self._keys.problems()
+
     def parse_notification(self, headers: Headers, body: bytes) -> VerifiedNotification:
         """Verify and read a notification.
 
@@ -193,6 +241,8 @@ class WeChatPayGateway:
         try:
             verify(headers, body, self._keys.current())
         except NotVerified as error:
+            if error.reason == "unknown_serial":
+                self._wishes.note()
             raise NotificationRefused(error.reason) from None
         return notifications.read_notification(body, self._apiv3_key)
 
@@ -248,8 +298,10 @@ class WeChatPayGateway:
         self.forget_keys()
 
     def forget_keys(self) -> None:
-        """Read the stored keys again at the next use, instead of within a minute."""
+        """Read the stored keys and the breaker's row again at the next use, instead of within a minute."""
         self._keys.forget()
+        self._breaker.forget()
+        self._wishes.forget()
 
     def _certificates_in(self, fields: dict[str, Any]) -> list[x509.Certificate]:
         try:

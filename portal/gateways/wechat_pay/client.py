@@ -9,7 +9,8 @@ import json
 import logging
 import time
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO
 
 from wechatpayv3 import WeChatPay, WeChatPayType
@@ -17,12 +18,16 @@ from wechatpayv3.core import Core
 from wechatpayv3.type import RequestType
 
 from portal.gateways.base import GatewayUnknown
+from portal.gateways.breaker import Breaker
+from portal.gateways.key_wishes import KeyWishes
 from portal.gateways.wechat_pay.keys import PlatformKeys
 from portal.gateways.wechat_pay.signatures import NotVerified, verify
-from portal.gateways.wechat_pay.transport import Answer, Transport
+from portal.gateways.wechat_pay.transport import BUSY, Answer, Transport
 from portal.kit import clock, ids
+from portal.kit.db import forbid_open_transaction
 
 log = logging.getLogger(__name__)
+_CLOSE_ENOUGH = timedelta(seconds=60)
 
 
 class SafeCore(Core):  # type: ignore[misc]
@@ -38,9 +43,12 @@ class SafeCore(Core):  # type: ignore[misc]
         public_key_id: str | None,
         transport: Transport,
         keys: PlatformKeys,
+        breaker: Breaker,
+        wishes: KeyWishes,
     ) -> None:
         # The SDK's constructor would fetch certificates; it is told of no key and given none to fetch.
-        self._transport, self._keys = transport, keys
+        self._transport, self._keys, self._breaker, self._wishes = transport, keys, breaker, wishes
+        self.clock_skew: timedelta | None = None
         super().__init__(mchid, cert_serial_no, private_key, apiv3_key)
         self._public_key_id = public_key_id
 
@@ -65,8 +73,12 @@ class SafeCore(Core):  # type: ignore[misc]
         """Make one call and return its verified answer, or an error answer as it came.
 
         Raises:
-            GatewayUnknown: no answer, or a 2xx answer that is not proven WeChat's.
+            GatewayUnknown: no answer, a 2xx answer that is not proven WeChat's, or nothing sent because the
+                breaker is open.
         """
+        self._breaker.admit()
+        # The connection goes back before the wait for the network.
+        forbid_open_transaction()
         body = (
             json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() if data is not None else b""
         )
@@ -77,6 +89,7 @@ class SafeCore(Core):  # type: ignore[misc]
             answer = self._transport.send(
                 method.value, path, self._headers(method.value, path, body), body or None
             )
+            self._compare_clocks(answer)
             if 200 <= answer.status < 300 and not skip_verify:
                 verify(answer.headers, answer.body, self._keys.current())
         except NotVerified as error:
@@ -98,7 +111,32 @@ class SafeCore(Core):  # type: ignore[misc]
                     "ms": round((time.monotonic() - started) * 1000),
                 },
             )
+            self._note(answer, verdict)
         return answer
+
+    def _note(self, answer: Answer | None, verdict: str) -> None:
+        """Tell the breaker what the call says of the gateway; "busy" and 429 say nothing of it."""
+        if verdict != "ok":
+            if verdict == "unknown_serial":
+                self._wishes.note()
+            if verdict != BUSY:
+                self._breaker.failed(verdict)
+        elif answer is not None and answer.status != 429:
+            if 200 <= answer.status < 300 or _is_refusal(answer):
+                self._breaker.succeeded()
+            else:
+                self._breaker.failed(str(answer.status))
+
+    def _compare_clocks(self, answer: Answer) -> None:
+        """Note how far apart the clocks are; beyond five minutes neither side believes the other (F37)."""
+        try:
+            theirs = parsedate_to_datetime(answer.headers.get("Date", ""))
+            self.clock_skew = theirs - clock.now()
+        except (TypeError, ValueError):
+            return
+        if abs(self.clock_skew) > _CLOSE_ENOUGH:
+            seconds = int(self.clock_skew.total_seconds())
+            log.error("clock", extra={"alert": True, "gateway": "wechat_pay", "ahead_of_ours_s": seconds})
 
     def download(self, target: str, file: BinaryIO, largest: int) -> None:
         """Fetch a file that is not signed into `file`; whoever reads it knows its hash.
@@ -143,6 +181,13 @@ class SafeCore(Core):  # type: ignore[misc]
             # Without it WeChat may sign the answer with the other key while a merchant switches.
             headers["Wechatpay-Serial"] = self._public_key_id
         return headers
+
+
+def _is_refusal(answer: Answer) -> bool:
+    """Tell whether WeChat refuses this very call, as it does when all is well with it: not our signature (401),
+    and in JSON, which a proxy's page is not."""
+    is_json = answer.headers.get("Content-Type", "").startswith("application/json")
+    return 400 <= answer.status < 500 and answer.status != 401 and is_json
 
 
 class SafeWeChatPay(WeChatPay):  # type: ignore[misc]

@@ -6,7 +6,7 @@ message says ever causes a fetch. Starting the portal needs no gateway.
 
 import threading
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 from cryptography import x509
@@ -18,6 +18,7 @@ from portal.kit import clock
 from portal.kit.db import Base, UtcDateTime, db, identifier, transactional
 
 _REREAD_SECONDS = 60
+_WARNED_BEFORE = timedelta(days=30)
 
 
 class PlatformCertificate(Base):
@@ -87,6 +88,22 @@ class PlatformKeys:
             finally:
                 self._reading.release()
         return self._snapshot
+
+    def problems(self) -> list[str]:
+        """Name what is wrong with the keys, or soon will be."""
+        if self._configured:
+            return []
+        last = db.session.scalar(
+            sa.select(sa.func.max(PlatformCertificate.not_after)).where(
+                PlatformCertificate.mchid == self._mchid
+            )
+        )
+        if last is None:
+            return [
+                "no key that verifies its messages: set the public key, or let the worker fetch certificates"
+            ]
+        left = last - clock.now()
+        return [f"the newest platform certificate ends in {left.days} days"] if left < _WARNED_BEFORE else []
 
     def forget(self) -> None:
         """Read the table again at the next use."""

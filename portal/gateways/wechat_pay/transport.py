@@ -29,6 +29,8 @@ _LARGEST_ANSWER = 1 << 20
 # Half of a web process's 16 threads: a gateway that hangs must not take the pages down with it.
 _CALLS_AT_ONCE = 8
 
+BUSY = "busy"
+
 _call = threading.local()
 
 
@@ -159,7 +161,7 @@ class Transport:
     @contextmanager
     def _slot(self, seconds: float) -> Iterator[None]:
         if not self._slots.acquire(blocking=False):
-            raise GatewayUnknown("busy")
+            raise GatewayUnknown(BUSY)
         _call.deadline = time.monotonic() + seconds
         try:
             yield

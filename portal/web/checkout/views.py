@@ -20,7 +20,7 @@ from portal.orders.services import NotForSale, PriceChanged
 from portal.payments.checkout_state import CheckoutPage, CheckoutState
 from portal.payments.close import check_order, close_order, start_closing
 from portal.payments.queries import Purchase, poll_row, purchase_of
-from portal.payments.start import begin_checkout
+from portal.payments.start import GatewayAway, begin_checkout
 from portal.web.auth import current_learner
 from portal.web.limits import limiter
 from portal.web.tools import tools
@@ -68,6 +68,9 @@ def buy(course_id: str) -> ResponseReturnValue:
     except NotForSale:
         flash(_("This course cannot be bought at the moment."), "warning")
         return redirect(url_for("storefront.course", course_id=course.id), 303)
+    except GatewayAway as error:
+        page = render_template("checkout/gateway_away.html", course=course)
+        return page, 503, {"Retry-After": str(error.retry_after)}
     return redirect(url_for("checkout.show", order_id=begun.order_public_id), 303)
 
 

@@ -140,7 +140,7 @@ def methods(_query: dict[str, Any]) -> Response:
     wechat_pay = {
         "id": WECHAT_PAY,
         "name": _("WeChat Pay"),
-        "available": WECHAT_PAY in tools().gateways,
+        "available": tools().gateway(WECHAT_PAY).refuses_orders() is None,
         "currencies": ["CNY"],
         "kinds": [ProductKind.COURSE.value],
     }

@@ -1,0 +1,55 @@
+"""How far behind the portal is: the figures that metrics publish and the doctor judges. All are indexed reads."""
+
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from portal.cases.models import Case, CaseStatus
+from portal.kit import clock
+from portal.kit.db import db
+from portal.orders.models import Order, OrderStatus
+from portal.outbox.models import Job, JobStatus
+from portal.payments.models import Payment, PaymentStatus
+
+UNKNOWN_FOR = timedelta(minutes=10)
+
+
+def outbox_lag() -> timedelta:
+    """Return how long the oldest work that is due has been due; zero when nothing waits."""
+    now = clock.now()
+    oldest = db.session.scalar(
+        sa.select(sa.func.min(Job.due_at)).where(Job.status == JobStatus.PENDING.value, Job.due_at <= now)
+    )
+    return timedelta(0) if oldest is None else now - oldest
+
+
+def dead_work() -> int:
+    """Return how many pieces of work were given up, ever."""
+    return _count(Job, Job.status == JobStatus.DEAD.value)
+
+
+def open_cases() -> dict[str, int]:
+    """Return how many cases of each kind wait for a person."""
+    rows = db.session.execute(
+        sa.select(Case.kind, sa.func.count()).where(Case.status == CaseStatus.OPEN.value).group_by(Case.kind)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def paid_without_license() -> int:
+    """Return how many orders are paid and wait for their license."""
+    return _count(Order, Order.status == OrderStatus.PAID.value)
+
+
+def long_unknown() -> int:
+    """Return how many live attempts have had no answer from their gateway for ten minutes."""
+    return _count(
+        Payment,
+        Payment.open_key.is_not(None),
+        Payment.status == PaymentStatus.CREATED.value,
+        Payment.created_at < clock.now() - UNKNOWN_FOR,
+    )
+
+
+def _count(model: type[Job | Order | Payment], *conditions: sa.ColumnElement[bool]) -> int:
+    return db.session.scalar(sa.select(sa.func.count()).select_from(model).where(*conditions)) or 0
