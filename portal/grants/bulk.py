@@ -1,12 +1,12 @@
 """Carry out a list: a few lines a step, each line granted or put into the log, never both and never twice."""
 
-import csv
-import io
+from collections.abc import Sequence
 
 from portal.batches.models import Batch
 from portal.batches.services import Step
 from portal.catalogue.queries import course_of
 from portal.grants.lists import Line, read_list
+from portal.kit.csv_text import MARK, Cell, csv_lines
 from portal.kit.errors import PortalError
 from portal.learners.queries import learner_with
 from portal.licenses.services import AlreadyOwned
@@ -31,26 +31,30 @@ def bulk_step(batch: Batch, tools: Tools) -> Step:
     """
     lines = read_list(batch.input)
     now = lines[batch.cursor : batch.cursor + _LINES_A_STEP]
-    text, problems = io.StringIO(), {}
-    writer = csv.writer(text)
-    if batch.cursor == 0:
-        writer.writerow(_HEADER)
+    rows: list[Sequence[Cell]] = [_HEADER] if batch.cursor == 0 else []
+    problems = {}
     for line in now:
         try:
             cells = _grant(line, batch, tools)
         except (NoAccount, AlreadyOwned) as error:
             problems[line.number] = f"{line.email}, {line.course_id}: {error.code}"
-            cells = ["", "", error.code]
-        writer.writerow([line.email, line.course_id, *cells])
+            cells = [None, None, error.code]
+        rows.append([line.email, line.course_id, *cells])
     end = batch.cursor + len(now)
-    return Step(done=len(now), cursor=end, is_last=end >= len(lines), text=text.getvalue(), problems=problems)
+    return Step(
+        done=len(now),
+        cursor=end,
+        is_last=end >= len(lines),
+        text=(MARK if batch.cursor == 0 else "") + csv_lines(rows),
+        problems=problems,
+    )
 
 
-def _grant(line: Line, batch: Batch, tools: Tools) -> list[str]:
+def _grant(line: Line, batch: Batch, tools: Tools) -> list[Cell]:
     learner = learner_with(line.email)
     if learner is None or learner.disabled_at is not None:
         raise NoAccount
     made = grant_course(
         learner, course_of(line.course_id), batch.params["reason"], batch.params["actor"], tools, line.days
     )
-    return [made.id, made.expires_at.date().isoformat(), ""]
+    return [made.id, made.expires_at, None]

@@ -10,8 +10,11 @@ import sqlalchemy as sa
 
 from portal.catalogue.models import Course
 from portal.grants.errors import BadList
+from portal.kit import clock
 from portal.kit.db import db
 from portal.learners import addresses
+from portal.learners.models import Learner
+from portal.licenses.models import Entitlement
 
 COLUMNS = ("email", "course_id", "days")
 LARGEST_LIST = 5_000
@@ -86,3 +89,31 @@ def _line(
 def worth_of(course: Course, days: int) -> int:
     """Return what `days` of a course are worth by its price, in fen, never less than that."""
     return -(-course.price_fen * days // course.license_days)
+
+
+def dry_run(lines: Sequence[Line]) -> dict[int, str]:
+    """Return which lines could not be done now, by number: `no_account` or `already_owned`."""
+    emails = {line.email for line in lines}
+    people = {
+        row.email: row.id
+        for row in db.session.execute(
+            sa.select(Learner.email, Learner.id).where(
+                Learner.email.in_(emails), Learner.disabled_at.is_(None)
+            )
+        )
+    }
+    owned = {
+        (row.learner_id, row.course_id)
+        for row in db.session.execute(
+            sa.select(Entitlement.learner_id, Entitlement.course_id).where(
+                Entitlement.learner_id.in_(people.values()),
+                Entitlement.active_key.is_not(None),
+                Entitlement.expires_at > clock.now(),
+            )
+        )
+    }
+    return {
+        line.number: "no_account" if line.email not in people else "already_owned"
+        for line in lines
+        if line.email not in people or (people[line.email], line.course_id) in owned
+    }

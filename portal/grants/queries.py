@@ -44,16 +44,21 @@ def grant_of(public_id: str) -> Any:
     return row
 
 
-def grants(status: GrantStatus | None, before: int | None, limit: int) -> Sequence[Any]:
+def grants(
+    status: GrantStatus | None, before: int | None, limit: int, requested_by: int | None
+) -> Sequence[Any]:
     """Return grants, newest first.
 
     Args:
         status: only those that stand so.
         before: only those with a smaller row id: the next page.
+        requested_by: only those of this person, by row id.
     """
     query = _grants().order_by(Grant.id.desc()).limit(limit)
     if status is not None:
         query = query.where(Grant.status == status.value)
     if before is not None:
         query = query.where(Grant.id < before)
+    if requested_by is not None:
+        query = query.where(Grant.requested_by == requested_by)
     return db.session.execute(query).all()

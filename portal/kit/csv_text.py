@@ -16,7 +16,7 @@ from portal.kit import beijing
 Cell = str | int | date | datetime | None
 MEDIA_TYPE = "text/csv; charset=utf-8"
 
-_MARK = "\ufeff"
+MARK = "\ufeff"
 _RUNS = ("=", "+", "-", "@", "\t", "\r")
 # Fifteen digits survive in a spreadsheet, and so do leading zeros in none.
 _LONG_NUMBER = re.compile(r"0\d+|\d{12,}", re.ASCII)
@@ -30,7 +30,7 @@ def csv_stream(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterato
         header: the names of the columns.
         rows: texts, whole numbers, days, moments (written in Beijing's time) and None (written as nothing).
     """
-    buffer = io.StringIO(_MARK)
+    buffer = io.StringIO(MARK)
     buffer.seek(0, io.SEEK_END)
     writer = csv.writer(buffer)
     writer.writerow([_guarded(name) for name in header])
@@ -39,6 +39,13 @@ def csv_stream(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterato
         if number % _LINES_AT_ONCE == 0:
             yield _taken(buffer)
     yield _taken(buffer)
+
+
+def csv_lines(rows: Iterable[Sequence[Cell]]) -> str:
+    """Write a few rows as CSV: a piece of a file that begins with `MARK` and a header of its own."""
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows([_written(cell) for cell in row] for row in rows)
+    return buffer.getvalue()
 
 
 def _taken(buffer: io.StringIO) -> bytes:

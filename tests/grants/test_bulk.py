@@ -86,7 +86,7 @@ class TestRunning:
         assert db.session.scalar(sa.select(sa.func.count()).select_from(License)) == 25
         result = "".join(batches.result_of(batch.id)).splitlines()
         assert len(result) == 27
-        assert result[0] == "email,course_id,license_id,expires_at,problem"
+        assert result[0] == "\ufeffemail,course_id,license_id,expires_at,problem"
 
     def test_a_key_that_is_away_ends_no_list(self, support, finance, tools, clock):
         make_learner(email="pupil@example.com")

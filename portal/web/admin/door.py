@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Blueprint, current_app, request
 
+from portal.learners.addresses import masked
 from portal.staff.permissions import Permission, may
 from portal.staff.second_factor import is_fresh
 from portal.web.admin.navigation import entries_for
@@ -32,6 +33,15 @@ def reader_may(name: str) -> bool:
     """Tell a template whether its reader has the permission called `name`."""
     learner = current_learner()
     return learner is not None and may(learner, Permission(name))
+
+
+@bp.app_template_filter("person")
+def person(email: str | None) -> str:
+    """Write an e-mail address as its reader may see it: in full, or masked."""
+    if not email:
+        return ""
+    learner = current_learner()
+    return email if learner is not None and may(learner, Permission.SEE_PERSONS) else masked(email)
 
 
 @bp.app_template_global("needs_code")

@@ -5,10 +5,19 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import Field, HiddenField, TextAreaField
-from wtforms.validators import InputRequired, Length, Regexp, ValidationError
+from wtforms import Field, HiddenField, IntegerField, SelectField, StringField, TextAreaField
+from wtforms.validators import (
+    DataRequired,
+    InputRequired,
+    Length,
+    NumberRange,
+    Optional,
+    Regexp,
+    ValidationError,
+)
 
 from portal.kit import ids
+from portal.payments.rights import BadReason, checked_reason
 
 _BIDI_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -46,3 +55,59 @@ class ActForm(FlaskForm):
         default=ids.new_public_id,
         validators=[InputRequired(), Regexp(r"^[0-9a-z]{20}$", message=_l("Open the form anew."))],
     )
+
+
+def is_published(_form: Any, field: Field) -> None:
+    """Refuse a reason that could not be shown to learners and editors: one line, without markup."""
+    try:
+        checked_reason(field.data or "")
+    except BadReason:
+        raise ValidationError(
+            str(_l("Give a reason of one line, 3 to 200 characters, without quotation marks, <, > or &."))
+        ) from None
+
+
+class LicenseActForm(ActForm):
+    """An act on a license: the learner may be told its reason."""
+
+    reason = StringField(_l("Reason"), [InputRequired(_l("Give a reason.")), is_published], filters=[tidied])
+
+
+_DAYS = NumberRange(1, 3660, _l("Days are a whole number from 1 to 3660."))
+
+
+class _PlainNumberField(IntegerField):
+    """A whole number of ASCII digits: Python reads more than that as one."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist and valuelist[0].strip():
+            text = valuelist[0].strip()
+            if not (text.isascii() and text.isdigit() and len(text) < 10):
+                self.data = None
+                raise ValueError(str(_l("Give a whole number.")))
+            self.data = int(text)
+
+
+class DaysForm(LicenseActForm):
+    """How much longer a license lasts."""
+
+    days = _PlainNumberField(_l("Days"), [InputRequired(_l("Give the number of days.")), _DAYS])
+
+
+class GrantForm(LicenseActForm):
+    """A license for one learner."""
+
+    email = StringField(
+        _l("E-mail address of the learner"),
+        [InputRequired(_l("Give the address.")), Length(max=254)],
+        filters=[tidied],
+    )
+    course_id = SelectField(_l("Course"))
+    days = _PlainNumberField(_l("Days"), [Optional(), _DAYS])
+    reference = StringField(_l("Transaction number"), [Optional(), Length(max=64)], filters=[tidied])
+
+
+class BulkForm(LicenseActForm):
+    """A list of licenses."""
+
+    list = TextAreaField(_l("List"), [DataRequired(_l("Choose a file or paste a list."))])

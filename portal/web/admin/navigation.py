@@ -22,6 +22,14 @@ class Screen:
 
 SCREENS = (
     Screen("admin.home", _l("Overview"), _l("What there is to do."), Permission.ENTER),
+    Screen("admin.licenses", _l("Licenses"), _l("Find, reissue, extend, revoke."), Permission.SEE_LICENSES),
+    Screen(
+        "admin.grants",
+        _l("Grants"),
+        _l("Licenses given by hand, and what waits for a second person."),
+        Permission.REQUEST_GRANTS,
+    ),
+    Screen("admin.jobs", _l("Jobs"), _l("Long work and how far it is."), Permission.SEE_JOBS),
     Screen(
         "admin.second_factor",
         _l("Second factor"),

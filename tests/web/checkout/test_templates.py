@@ -77,7 +77,7 @@ class TestEachState:
     @each_state
     def test_only_a_page_that_can_change_asks(self, app, state):
         page = drawn(app, checkout_in(state), "en")
-        assert ("checkout/poll.js" in page) is (state not in FINAL)
+        assert ("js/poll.js" in page) is (state not in FINAL)
         assert ('http-equiv="refresh"' in page) is (state not in FINAL)
 
     @each_state

@@ -1,4 +1,4 @@
-// Keeps the checkout page true: asks the server for the state and draws the fragment it answers with.
+// Keeps a page that waits true: asks the server for the state and draws the fragment it answers with.
 // One loop: each answer plans the next question. A hidden page asks nothing and asks at once when it is
 // seen again. Nothing but the server's `stop` (or a lost session) ends it: a failure is said, and the
 // loop goes on more slowly.
