@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask, Response, jsonify, redirect, request
 from werkzeug.exceptions import HTTPException
 
-from . import bill_calls, certificates, faults_page, phone, refund_calls, transactions
+from . import bill_calls, certificates, complaint_calls, faults_page, phone, refund_calls, transactions
 from .control import bp as control_bp
 from .world import World
 
@@ -19,6 +19,7 @@ def create_app(world: World) -> Flask:
         transactions.bp,
         refund_calls.bp,
         bill_calls.bp,
+        complaint_calls.bp,
         certificates.bp,
         control_bp,
         phone.bp,

@@ -78,12 +78,12 @@ def parse(call: Call) -> Authorization:
 
 def _text_of(call: Call, found: Authorization) -> bytes:
     head = (call.method.encode(), call.target, found.timestamp.encode(), found.nonce_str.encode("latin-1"))
-    return signed_text(*head, call.body)
+    return signed_text(*head, call.signed_body())
 
 
 def _mismatch(call: Call, text: bytes) -> dict[str, object]:
     """What the gateway tells about a signature that does not fit: the beginning of its own text."""
-    shown = text[: max(0, len(text) - len(call.body) - 1) + 4].decode("utf-8", "replace")
+    shown = text[: max(0, len(text) - len(call.signed_body()) - 1) + 4].decode("utf-8", "replace")
     return {
         "detail": {"issue": "sign not match"},
         "field": "signature",

@@ -11,9 +11,10 @@ from werkzeug.datastructures import Headers
 
 from . import errors
 from .faults import Fault
+from .images import parts_of
 from .server import Line
 
-NUMBERS = ("out_trade_no", "transaction_id", "out_refund_no", "refund_id")
+NUMBERS = ("out_trade_no", "transaction_id", "out_refund_no", "refund_id", "complaint_id")
 
 
 @dataclass
@@ -54,6 +55,14 @@ class Call:
             base_url=request.host_url.rstrip("/"),
         )
 
+    def signed_body(self) -> bytes:
+        """What the signature is over: the body, or of an upload the `meta` part alone.
+
+        Raises:
+            ApiError: 400 when an upload has no such part.
+        """
+        return parts_of(self.body).meta if self.route == "image_upload" else self.body
+
     def json_object(self) -> dict[str, Any]:
         """The body as a JSON object.
 
@@ -73,7 +82,7 @@ class Call:
     def named(self) -> dict[str, str]:
         """The numbers that say what this request is about, read leniently: for the log and for faults only."""
         found: dict[str, Any] = dict(self.path_values)
-        if self.body:
+        if self.body and self.route != "image_upload":
             try:
                 body = json.loads(self.body)
             except (ValueError, RecursionError):

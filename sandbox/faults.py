@@ -14,7 +14,8 @@ from .store import Store
 
 API_ROUTES = (
     "create", "query", "close", "certificates", "refund", "refund_query", "abnormal_refund", "bill",
-    "billdownload",
+    "billdownload", "complaint_list", "complaint", "complaint_history", "complaint_response",
+    "complaint_complete", "complaint_refund", "complaint_url", "image_upload", "image",
 )  # fmt: skip
 ROUTES = (*API_ROUTES, "notify", "*")
 """`notify` is the sandbox's own call to the merchant; `*` is every route of the API."""

@@ -146,16 +146,20 @@ def _is_probed(call: Call, rate: float) -> bool:
     return False
 
 
+_TABLES = (
+    ("orders", "transaction_id"),
+    ("refunds", "out_refund_no"),
+    ("refunds", "refund_id"),
+    ("complaints", "complaint_id"),
+)
+
+
 def _order_of(call: Call, world: World) -> str | None:
     """The order a request is about, by whichever number it names."""
     numbers = call.named()
     if "out_trade_no" in numbers:
         return numbers["out_trade_no"]
-    for table, column in (
-        ("orders", "transaction_id"),
-        ("refunds", "out_refund_no"),
-        ("refunds", "refund_id"),
-    ):
+    for table, column in _TABLES:
         if column in numbers:
             row = world.store.row(f"SELECT out_trade_no FROM {table} WHERE {column} = ?", numbers[column])
             if row is not None:

@@ -151,7 +151,8 @@ class Notifications:
 
     def of_payment(self, mchid: str, out_trade_no: str) -> Notification | None:
         """The notification of an order's payment."""
-        return next((n for n in self.of_order(mchid, out_trade_no) if n.out_refund_no is None), None)
+        told = self.of_order(mchid, out_trade_no)
+        return next((n for n in told if n.event_type.startswith("TRANSACTION.")), None)
 
     def of_refund(self, mchid: str, out_refund_no: str) -> Notification | None:
         """The newest notification of a refund."""

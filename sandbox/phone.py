@@ -1,10 +1,12 @@
-"""The phone: pages on which a person scans a code and pays, fails to pay, or walks away.
+"""The phone: pages on which a person scans a code and pays, fails to pay, walks away, or complains afterwards.
 
 Pages are read with GET; only POST changes an order.
 """
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +15,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from .cashier import REFUSALS, PaymentRefused
 from .clock import BEIJING
+from .control.arguments import Arguments
+from .control.blueprint import ControlError
+from .control.complaints import acted, complained
 from .orders import Order
 from .pages import YEAR_SECONDS, choose_language, other_language_address, remember_language
 from .payers import PAYERS, USUAL_PAYER
@@ -95,17 +100,64 @@ def payer() -> AnyResponse:
 
 @bp.get("/orders/<mchid>/<out_trade_no>")
 def order(mchid: str, out_trade_no: str) -> Response:
-    """One order: its state, its refunds, and every delivery of its notifications."""
-    world = the_world()
-    found = world.orders.find(mchid, out_trade_no)
+    """One order: its state, refunds and complaints, and every delivery of its notifications."""
+    found = the_world().orders.find(mchid, out_trade_no)
     if found is None or found.state == "BURNT":
         return make_response(_page("not_found"), 404)
-    notifications = world.notifications.of_order(mchid, out_trade_no)
-    told = [(n, world.notifications.deliveries_of(n.id)) for n in notifications]
-    is_waiting = any(n.state == "pending" for n in notifications)
-    refunds = world.refunds.of_order(mchid, out_trade_no)
-    return make_response(
-        _page("order", order=_card(found), told=told, refunds=refunds, is_waiting=is_waiting)
+    return make_response(_order_page(found))
+
+
+@bp.post("/orders/<out_trade_no>/complain")
+def complain(out_trade_no: str) -> AnyResponse | tuple[str, int]:
+    """Complain about a paid order."""
+    return _act(out_trade_no, lambda: complained(_words_of_payer({"out_trade_no": out_trade_no})))
+
+
+@bp.post("/orders/<out_trade_no>/complaints/<complaint_id>")
+def go_on(out_trade_no: str, complaint_id: str) -> AnyResponse | tuple[str, int]:
+    """Go on complaining, answer the merchant, or be satisfied: as the button pressed says."""
+    action = request.form.get("action", "")
+    return _act(out_trade_no, lambda: acted(complaint_id, action, _words_of_payer({}, action)))
+
+
+def _act(out_trade_no: str, do: Callable[[], Any]) -> AnyResponse | tuple[str, int]:
+    """Do something about a complaint, then show its order; on a refusal, why."""
+    mchid = request.args.get("mchid", "")
+    try:
+        do()
+    except ControlError as refusal:
+        found = the_world().orders.find(mchid, out_trade_no)
+        if found is None:
+            return _page("not_found"), 404
+        message = str(refusal.body.get("message", refusal.body["error"]))
+        return _order_page(found, message), refusal.status
+    return redirect(url_for(".order", mchid=mchid, out_trade_no=out_trade_no), 303)
+
+
+def _words_of_payer(fields: dict[str, Any], action: str = "") -> Arguments:
+    """The form as a control request would have it, pictures in base64."""
+    for name in ("detail", "problem_type"):
+        if text := request.form.get(name, "").strip():
+            fields[name] = text
+    pictures = [file.read() for file in request.files.getlist("pictures") if file.filename]
+    if pictures and action != "be_satisfied":
+        fields["images"] = [base64.b64encode(picture).decode() for picture in pictures]
+    return Arguments(fields)
+
+
+def _order_page(order: Order, error: str = "") -> str:
+    world = the_world()
+    notifications = world.notifications.of_order(order.mchid, order.out_trade_no)
+    complaints = world.complaints.of_order(order.mchid, order.out_trade_no)
+    return _page(
+        "order",
+        order=_card(order),
+        told=[(n, world.notifications.deliveries_of(n.id)) for n in notifications],
+        refunds=world.refunds.of_order(order.mchid, order.out_trade_no),
+        complaints=[(complaint, world.complaints.history(complaint)) for complaint in complaints],
+        can_complain=order.state == "SUCCESS" and all(c.state == "PROCESSED" for c in complaints),
+        is_waiting=any(n.state == "pending" for n in notifications),
+        error=error,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -46,6 +47,11 @@ class Refunds:
         self._switches = switches
         self._orders = orders
         self._notifications = notifications
+        self._when_successful: list[Callable[[Refund], None]] = []
+
+    def on_success(self, call: Callable[[Refund], None]) -> None:
+        """Have `call` called, inside the transaction, with every refund that arrives."""
+        self._when_successful.append(call)
 
     def request(self, mchid: str, fields: dict[str, Any]) -> Refund:
         """Accept a refund, or find the one already accepted under this number.
@@ -157,9 +163,12 @@ class Refunds:
         )  # fmt: skip
         if outcome == "CLOSED":
             self._count(refund, -1)
+        settled = self._again(refund)
+        if outcome == "SUCCESS":
+            for call in self._when_successful:
+                call(settled)
         if refund.notify_url is None:
             return
-        settled = self._again(refund)
         order = self._orders.placed(settled.mchid, settled.out_trade_no)
         event = Event(
             f"REFUND.{outcome}", settled.mchid, settled.out_trade_no, refund.notify_url,

@@ -17,7 +17,7 @@ from typing import IO, Any, cast
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, DechunkedInput, WSGIRequestHandler, make_server
 
-MAX_BODY_BYTES = 1 << 20
+MAX_BODY_BYTES = 3 << 20
 IDLE_SECONDS = 8
 """What the gateway's `Keep-Alive: timeout=8` promises."""
 

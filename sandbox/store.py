@@ -63,6 +63,43 @@ CREATE TABLE IF NOT EXISTS bill_files (
     created_at REAL NOT NULL,
     content BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS complaints (
+    complaint_id TEXT PRIMARY KEY,
+    mchid TEXT NOT NULL,
+    out_trade_no TEXT NOT NULL,
+    transaction_id TEXT NOT NULL,
+    amount INTEGER NOT NULL,
+    openid TEXT NOT NULL,
+    phone TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    problem_type TEXT NOT NULL,
+    apply_refund_amount INTEGER,
+    images TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('PENDING', 'PROCESSING', 'PROCESSED')),
+    times INTEGER NOT NULL,
+    is_waiting INTEGER NOT NULL,
+    is_approved INTEGER NOT NULL DEFAULT 0,
+    created_at REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS complaints_by_time ON complaints (mchid, created_at);
+CREATE INDEX IF NOT EXISTS complaints_by_order ON complaints (mchid, out_trade_no);
+CREATE TABLE IF NOT EXISTS complaint_entries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    complaint_id TEXT NOT NULL,
+    operator TEXT NOT NULL,
+    at REAL NOT NULL,
+    type TEXT NOT NULL,
+    details TEXT NOT NULL,
+    images TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS entries_by_complaint ON complaint_entries (complaint_id);
+CREATE TABLE IF NOT EXISTS images (
+    media_id TEXT PRIMARY KEY,
+    mchid TEXT NOT NULL,
+    content BLOB NOT NULL,
+    content_type TEXT NOT NULL,
+    created_at REAL NOT NULL
+);
 CREATE TABLE IF NOT EXISTS codes (
     code_url TEXT PRIMARY KEY,
     mchid TEXT NOT NULL,
@@ -124,7 +161,7 @@ CREATE TABLE IF NOT EXISTS faults (
 );
 """
 TABLES_OF_A_RUN = (
-    "orders", "codes", "refunds", "bill_files", "notifications", "deliveries", "requests", "faults", "settings",
+    "orders", "codes", "refunds", "bill_files", "complaints", "complaint_entries", "images", "notifications", "deliveries", "requests", "faults", "settings",
 )  # fmt: skip
 COLUMNS_ADDED = {
     ("orders", "refunds"): "INTEGER NOT NULL DEFAULT 0",

@@ -12,8 +12,10 @@ from .bills import Bills
 from .cashier import Cashier
 from .chaos import Chaos
 from .clock import Clock
+from .complaints import Complaints
 from .courier import Courier
 from .faults import Faults
+from .images import Images
 from .keyring import Keyring
 from .keys import Keys, load_or_make
 from .notifications import Notifications
@@ -45,6 +47,8 @@ class World:
     refunds: Refunds
     bank: Bank
     bills: Bills
+    complaints: Complaints
+    images: Images
     failing_refunds: Rate
     faults: Faults
     chaos: Chaos
@@ -98,6 +102,8 @@ def build_world(data: Path, *, notify_speed: float = 1.0) -> World:
         courier=Courier(notifications, keys, keyring, switches, clock, faults, chaos),
         refunds=refunds,
         bank=Bank(refunds),
+        complaints=Complaints(store, clock, switches, refunds, notifications),
+        images=Images(store, clock),
         bills=Bills(store, clock, switches, orders, refunds),
         failing_refunds=Rate(FAILING_REFUNDS_A_SECOND),
         faults=faults,

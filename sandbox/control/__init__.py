@@ -6,10 +6,11 @@ Each file adds its routes to the one blueprint; `README.md` has them all in a ta
 from .blueprint import bp
 from .books import state
 from .build import build
+from .complaints import complain
 from .faults import order_fault
 from .notifications import redeliver
 from .payments import pay
 from .refunds import settle
 from .turns import clock
 
-__all__ = ["bp", "build", "clock", "order_fault", "pay", "redeliver", "settle", "state"]
+__all__ = ["bp", "build", "clock", "complain", "order_fault", "pay", "redeliver", "settle", "state"]

@@ -150,6 +150,12 @@ class SandboxMerchant:
         """Query a refund by our own number."""
         return self.call("GET", f"{REFUNDS}/{out_refund_no}", **options)
 
+    def unseal(self, sealed: str) -> str:
+        """A sensitive field that is for our eyes only."""
+        padding = OAEP(mgf=MGF1(SHA1()), algorithm=SHA1(), label=None)  # noqa: S303
+        plaintext: bytes = self._key.decrypt(base64.b64decode(sealed), padding)
+        return plaintext.decode()
+
     def encrypt(self, plaintext: str) -> str:
         """A sensitive field for the platform's eyes only."""
         padding = OAEP(mgf=MGF1(SHA1()), algorithm=SHA1(), label=None)  # noqa: S303
