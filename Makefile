@@ -1,6 +1,6 @@
 # The commands of this repository; each is a few lines of scripts/. Any make from 3.81 on will do.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench format migrate lock
+.PHONY: help run test check prove bench format migrate lock
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F '|' '{ printf "make %-9s %s\n", $$1, $$2 }'
@@ -14,6 +14,9 @@ test: ## everything: checks, tests on SQLite, MariaDB and MySQL, browser tests
 
 check: ## the fast part of the tests, under a minute
 	@scripts/check.sh
+
+prove: ## the long proof that delivery is exactly once, about 20 minutes; PROVE_SEED=… repeats a run
+	@scripts/prove.sh
 
 format: ## put the code into its one form
 	@scripts/install.sh dev

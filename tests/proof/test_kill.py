@@ -13,7 +13,12 @@ import pytest
 from flask import Flask
 
 from portal import jobs
+from portal.batches import services as batches
+from portal.batches.models import Batch
+from portal.batches.queries import batch_of, result_of
+from portal.batches.services import Step
 from portal.kit import faults
+from portal.kit.db import transaction
 from tests.support.dying import killed_at
 from tests.support.rest import come_to_rest
 from tests.support.shop import Buyer, Shop
@@ -100,12 +105,30 @@ def working(scene: Scene) -> None:
     scene.dies(scene.work)
 
 
+def one_line(batch: Batch, _tools: object) -> Step:
+    """Write the next line; the third is the last."""
+    return Step(1, batch.cursor + 1, batch.cursor == 2, text=f"line {batch.cursor}\n")
+
+
+def long_work(scene: Scene) -> None:
+    """Killed in the middle of long work: it goes on behind the last step that counted."""
+    with scene.app.app_context(), transaction():
+        public_id = batches.begin_batch("lines", scene.buyer.learner.id, "staff:x", {}, "", 3)
+    scene.dies(scene.work)
+    scene.clock.travel(seconds=61)
+    scene.work()
+    with scene.app.app_context():
+        batch = batch_of(public_id)
+        assert "".join(result_of(batch.id)) == "line 0\nline 1\nline 2\n"
+
+
 JOURNEYS: dict[str, list[Callable[[Scene], None]]] = {
     "order": [ordering],
     "notify": [settling, settling_by_sweep],
     "license": [settling, settling_by_sweep],
     "close": [closing],
     "mail": [working],
+    "batch": [long_work],
 }
 CASES = [
     (point, journey)
@@ -117,7 +140,8 @@ CASES = [
 @pytest.mark.parametrize(
     ("point", "journey"), CASES, ids=lambda value: getattr(value, "__name__", str(value))
 )
-def test_killed_at(point, journey, app, shop, clock, mails, tmp_path):
+def test_killed_at(point, journey, app, shop, clock, mails, tmp_path, monkeypatch):
+    monkeypatch.setitem(jobs.STEPS, "lines", one_line)
     assert journey is not None, f"no journey for {point}"
     scene = Scene(app, shop, clock, shop.buyer(), point, tmp_path / "last-words")
     journey(scene)

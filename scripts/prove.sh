@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# The long forms of the proof that delivery is exactly once: more examples, more rounds, deaths under load, a thousand
+# purchases. PROVE_SEED repeats a run, PROVE_PURCHASES says how many purchases.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/parts.sh
+
+bin=.venv/bin
+export PROVE=1 PROVE_SEED=${PROVE_SEED:-$RANDOM$RANDOM}
+echo "PROVE_SEED=$PROVE_SEED"
+
+prove() { # prove DATABASE [pytest options]
+    local database=$1
+    shift
+    env PORTAL_TEST_DATABASE="$database" $bin/python -m pytest -q -n 2 tests/proof "$@"
+}
+
+part "install" scripts/install.sh dev mysql
+part "proof on SQLite" prove sqlite
+part "proof on MariaDB" prove mariadb
+part "a thousand purchases" $bin/python -m tests.proof.thousand --purchases "${PROVE_PURCHASES:-1000}"
+note "PROVE_SEED=$PROVE_SEED"
