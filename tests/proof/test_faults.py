@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from portal.cases.models import Case, CaseKind
 from portal.gateways.base import GatewayUnknown
+from portal.gateways.wechat_pay import transport
 from portal.gateways.wechat_pay.transport import Transport
 from portal.kit import clock as portal_clock
 from portal.kit.db import db
@@ -28,6 +29,7 @@ from portal.payments import settle
 from portal.web.limits import limiter
 from scripts.processes import free_port
 from tests.support.rest import come_to_rest
+from tests.support.running import eventually
 from tests.support.seeds import seed_of
 
 pytestmark = pytest.mark.database
@@ -84,6 +86,44 @@ class TestOurClockIsWrong:
         come_to_rest(shop, clock)
         assert shop.differences() == []
         assert count(License) == 1
+
+
+class TestASlowGateway:
+    """F7: a call has an end, and the calls of a process never take all of its threads."""
+
+    def test_a_drip_ends_with_the_time_of_the_call(self, shop, clock, monkeypatch):
+        monkeypatch.setattr(transport, "_WHOLE_CALL_SECONDS", 1.0)
+        shop.sandbox.control("POST", "/control/faults", {"route": "create", "kind": "drip", "seconds": 1})
+        buyer = shop.buyer()
+        order_id = buyer.buy()
+        assert buyer.state(order_id) == "gateway_down"
+        shop.sandbox.control("DELETE", "/control/faults")
+        clock.travel(seconds=15)
+        shop.work()
+        assert buyer.state(order_id) == "awaiting_payment"
+
+    def test_while_half_of_the_threads_wait_the_next_order_does_not(self, shop, clock, monkeypatch):
+        monkeypatch.setattr(transport, "_WHOLE_CALL_SECONDS", 20.0)
+        monkeypatch.setattr(transport, "_READ_SECONDS", 20.0)
+        shop.sandbox.control("POST", "/control/faults", {"route": "create", "kind": "hang"})
+        buyers = [shop.buyer() for _ in range(9)]
+        threads = [threading.Thread(target=buyer.buy) for buyer in buyers[:8]]
+        for thread in threads:
+            thread.start()
+        try:
+            log = "/control/requests?route=create"
+            eventually(
+                lambda: len(shop.sandbox.control("GET", log)["requests"]) == 8, "eight who wait", seconds=15
+            )
+            order_id = buyers[8].buy()
+            assert shop.payment(order_id).failure_code == "busy"
+            assert buyers[8].get("/courses").status_code == 200
+        finally:
+            shop.sandbox.control("DELETE", "/control/faults")
+            for thread in threads:
+                thread.join()
+        come_to_rest(shop, clock)
+        assert shop.differences() == []
 
 
 class TestNoWayToWeChat:
