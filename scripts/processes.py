@@ -192,8 +192,13 @@ def sandbox_command(port: int, data: Path, *options: str) -> list[str]:
 
 
 def portal_command(port: int, host: str = "127.0.0.1") -> list[str]:
-    """Return the command that serves the portal; `gunicorn.conf.py` says how."""
-    return [sys.executable, "-m", "gunicorn", "wsgi:app", "--bind", f"{host}:{port}"]
+    """Return the command that serves the portal; `gunicorn.conf.py` says how.
+
+    The script, not `-m gunicorn`: a master begun so cannot be replaced by USR2, for its successor finds
+    gunicorn's own `http` package where the standard library's is meant.
+    """
+    gunicorn = str(Path(sys.executable).with_name("gunicorn"))
+    return [gunicorn, "wsgi:app", "--bind", f"{host}:{port}"]
 
 
 def worker_command(var: Path, number: int = 1) -> list[str]:

@@ -66,6 +66,16 @@ class TestLateMoney:
         assert states.count("refund_due") == 2
 
 
+def test_an_attempt_of_another_mode_is_never_paid_by_this_one(shop, app, count):
+    """I21: a database copied from the live portal, and the sandbox says that its orders were paid."""
+    order_id = shop.buyer().buy()
+    with app.app_context(), db.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE payments SET mode = 'live'")
+    assert shop.notify(order_id).status_code == 200
+    assert count(License) == 0
+    assert count(Case, Case.kind == CaseKind.FOREIGN.value) == 1
+
+
 class TestOurClockIsWrong:
     @pytest.mark.parametrize("minutes", [-60, -10, 10, 60])
     def test_nothing_is_lost_once_it_is_right(self, shop, clock, count, minutes):
