@@ -68,7 +68,7 @@ class ShopMachine(RuleBasedStateMachine):
     def _post(self, who: int, path: str, **form: Any) -> Any:
         limiter.reset()
         answer = self.buyers[who].client.post(path, data={"csrf_token": self.tokens[who], **form})
-        assert answer.status_code in {303, 404, 409}, (path, answer.status_code)
+        assert answer.status_code in {303, 404, 409, 503}, (path, answer.status_code)
         return answer
 
     def _remember(self, order_id: str, who: int, course: str) -> None:
@@ -78,7 +78,7 @@ class ShopMachine(RuleBasedStateMachine):
     @rule(pick=picks, course=st.sampled_from(COURSES))
     def buy(self, pick: int, course: str) -> None:
         who = pick % len(self.buyers)
-        location = self._post(who, f"/courses/{course}/buy").location
+        location = self._post(who, f"/courses/{course}/buy").location or ""
         if "/checkout/" in location:
             self._remember(location.rsplit("/", 1)[1], who, course)
 
@@ -90,9 +90,9 @@ class ShopMachine(RuleBasedStateMachine):
         answer = self.editors[who].begin(course, key=f"key-{key}")
         before = self.model.keys.get((who, key))
         if before is not None and before[0] != course:
-            assert answer.status_code == 422
+            assert answer.status_code in {422, 503}
             return
-        assert answer.status_code in {200, 201, 409, 422}, answer.get_json()
+        assert answer.status_code in {200, 201, 409, 422, 503}, answer.get_json()
         if answer.status_code < 400:
             session_id = answer.get_json()["id"]
             assert before is None or before[1] == session_id, "the same key made two sessions"

@@ -6,10 +6,12 @@ and fails here when it does not.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from portal import jobs
@@ -17,8 +19,9 @@ from portal.batches import services as batches
 from portal.batches.models import Batch
 from portal.batches.queries import batch_of, result_of
 from portal.batches.services import Step
-from portal.kit import faults
-from portal.kit.db import transaction
+from portal.kit import beijing, faults
+from portal.kit.db import db, transaction
+from portal.reconciliation.models import BillRun, ImportedLine, RunState
 from tests.support.dying import killed_at
 from tests.support.rest import come_to_rest
 from tests.support.shop import Buyer, Shop
@@ -122,6 +125,25 @@ def long_work(scene: Scene) -> None:
         assert "".join(result_of(batch.id)) == "line 0\nline 1\nline 2\n"
 
 
+def reconciling(scene: Scene) -> None:
+    """Killed in the middle of a bill (F43): nothing of it is there, and the next round takes it whole."""
+    order_id = scene.buyer.buy()
+    scene.delivered(order_id)
+    paid_at = scene.shop.payment(order_id).paid_at
+    assert paid_at is not None
+    day = beijing.day_of(paid_at)
+    ready = beijing.begin_of(day) + timedelta(days=1, hours=11)
+    scene.clock.travel(seconds=(ready - scene.clock.now()).total_seconds())
+    scene.dies(scene.work)
+    with scene.app.app_context():
+        assert db.session.scalar(sa.select(sa.func.count()).select_from(ImportedLine)) == 0
+    scene.clock.travel(seconds=61)
+    scene.work()
+    with scene.app.app_context():
+        run = db.session.scalars(sa.select(BillRun)).one()
+        assert (run.state, run.line_count) == (RunState.BALANCED, 1)
+
+
 JOURNEYS: dict[str, list[Callable[[Scene], None]]] = {
     "order": [ordering],
     "notify": [settling, settling_by_sweep],
@@ -129,6 +151,7 @@ JOURNEYS: dict[str, list[Callable[[Scene], None]]] = {
     "close": [closing],
     "mail": [working],
     "batch": [long_work],
+    "bill": [reconciling],
 }
 CASES = [
     (point, journey)

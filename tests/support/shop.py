@@ -3,6 +3,7 @@
 import html
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from portal import jobs
+from portal.doctor.examination import examine_promises
 from portal.kit.db import db
 from portal.learners.models import Learner, Role
 from portal.orders.models import Order
@@ -138,9 +140,12 @@ class Shop:
         return orders
 
     def differences(self) -> list[str]:
-        """Return what differs between WeChat's books and ours, once everything is at rest."""
-        with self.app.app_context(), db.engine.connect() as connection:
-            return books.differences(connection, self.books())
+        """Return what differs between WeChat's books and ours, and what the doctor finds, once all is at rest."""
+        with self.app.app_context():
+            with db.engine.connect() as connection:
+                found = books.differences(connection, self.books())
+            promises = examine_promises(self.app.extensions["portal_tools"], timedelta(0))
+        return found + [f"{broken.check}: {broken.ids}" for broken in promises]
 
     def calls(self, order_id: str, route: str) -> int:
         """Count the requests of a kind (create, query, close) that WeChat got for an order's last attempt."""
