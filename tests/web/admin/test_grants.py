@@ -203,7 +203,7 @@ class TestMany:
         shop.work()
         assert licenses(app) == 3
         assert finance.get(f"{job}/status").get_json()["stop"] is True
-        assert "no_account" in finance.get(job).get_data(as_text=True)
+        assert "no account has this address" in finance.get(job).get_data(as_text=True)
         result = finance.get(f"{job}/result.csv")
         assert result.mimetype == "text/csv"
         assert len(result.get_data(as_text=True).splitlines()) == 5
