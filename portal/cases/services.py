@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from portal.audit import services as audit
 from portal.cases.models import Case, CaseAct, CaseEvent, CaseKind, CaseStatus
-from portal.kit import clock
+from portal.kit import clock, ids
 from portal.kit.db import changed_one, db, insert_row, transactional
 from portal.kit.errors import Conflict, Invalid, NotFound
 
@@ -149,7 +149,7 @@ def case_of(case_id: int) -> Case:
     Raises:
         NotFound: there is no such case.
     """
-    case = db.session.get(Case, case_id, populate_existing=True)
+    case = db.session.get(Case, case_id, populate_existing=True) if ids.is_row_id(case_id) else None
     if case is None:
         raise NotFound
     return case

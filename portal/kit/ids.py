@@ -19,6 +19,11 @@ def random_text(length: int, alphabet: str = _ALPHABET) -> str:
     return "".join([alphabet[byte % len(alphabet)] for byte in secrets.token_bytes(length)])
 
 
+def is_row_id(number: int) -> bool:
+    """Tell whether a number can be the id of a row at all; a larger one would not even reach the database."""
+    return 0 < number < 1 << 63
+
+
 def new_public_id() -> str:
     """Return an unguessable public id: 20 characters, 100 bits, lower case."""
     return random_text(20).lower()

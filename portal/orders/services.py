@@ -140,3 +140,8 @@ def overdue_order_ids(moment: datetime, limit: int) -> list[int]:
         .limit(limit)
     )
     return list(db.session.scalars(query))
+
+
+def public_id_of(order_id: int) -> str | None:
+    """Return the number that people know an order by."""
+    return db.session.scalar(sa.select(Order.public_id).where(Order.id == order_id))

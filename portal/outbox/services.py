@@ -53,6 +53,26 @@ def hasten(effect_key: str, after_seconds: float = 0) -> None:
     )
 
 
+def is_waiting(kind: str, subject_id: str | int, is_due: bool = False) -> bool:
+    """Tell whether work of a kind about something is still to be done; `is_due`: now."""
+    query = sa.select(Job.id).where(
+        Job.kind == kind, Job.subject_id == str(subject_id), Job.status == JobStatus.PENDING.value
+    )
+    if is_due:
+        query = query.where(Job.due_at <= clock.now())
+    return db.session.scalar(query.limit(1)) is not None
+
+
+@transactional
+def hasten_all(kind: str, subject_id: str | int) -> None:
+    """Make all pending work of a kind about something due now."""
+    db.session.execute(
+        sa.update(Job)
+        .where(Job.kind == kind, Job.subject_id == str(subject_id), Job.status == JobStatus.PENDING.value)
+        .values(due_at=clock.now())
+    )
+
+
 def settle_effect(effect_key: str) -> None:
     """Mark work done by somebody else than a worker, in the running transaction."""
     db.session.execute(

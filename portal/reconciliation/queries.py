@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import sqlalchemy as sa
 
 from portal.cases.models import Case, CaseStatus
 from portal.kit.db import db
-from portal.reconciliation.models import BillDifference, BillRun
+from portal.kit.errors import NotFound
+from portal.reconciliation.models import BillDifference, BillRun, ImportedLine
 
 
 @dataclass(frozen=True)
@@ -55,3 +56,107 @@ def day_facts(run_id: int) -> DayFacts:
         differences=len(differences),
         open_cases=[row.case_id for row in differences if row.status == CaseStatus.OPEN],
     )
+
+
+@dataclass(frozen=True)
+class Day:
+    """A line of the list of days; `undecided` counts the differences whose case is open."""
+
+    day: date
+    state: str
+    their_paid_fen: int
+    our_paid_fen: int
+    their_refunded_fen: int
+    our_refunded_fen: int
+    differences: int
+    undecided: int
+
+
+def days(gateway: str, mchid: str, before: date | None, limit: int) -> Sequence[Day]:
+    """Return at most `limit` days, newest first, before the day `before`."""
+    count = sa.func.count
+    query = (
+        sa.select(
+            BillRun.bill_date,
+            BillRun.state,
+            BillRun.their_paid_fen,
+            BillRun.our_paid_fen,
+            BillRun.their_refunded_fen,
+            BillRun.our_refunded_fen,
+            count(BillDifference.id),
+            count(Case.id),
+        )
+        .outerjoin(
+            BillDifference,
+            sa.and_(BillDifference.run_id == BillRun.id, BillDifference.resolved_at.is_(None)),
+        )
+        .outerjoin(Case, sa.and_(Case.id == BillDifference.case_id, Case.status == CaseStatus.OPEN.value))
+        .where(BillRun.gateway == gateway, BillRun.mchid == mchid)
+        .group_by(BillRun.id)
+        .order_by(BillRun.bill_date.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        query = query.where(BillRun.bill_date < before)
+    return [Day(*row) for row in db.session.execute(query)]
+
+
+def run_of_day(gateway: str, mchid: str, day: date) -> BillRun:
+    """Return the run of a day.
+
+    Raises:
+        NotFound: the day was never begun.
+    """
+    run = db.session.scalar(
+        sa.select(BillRun).where(BillRun.gateway == gateway, BillRun.mchid == mchid, BillRun.bill_date == day)
+    )
+    if run is None:
+        raise NotFound
+    return run
+
+
+@dataclass(frozen=True)
+class ShownDifference:
+    """A difference with the state of its case."""
+
+    id: int
+    kind: str
+    subject: str
+    subject_key: str
+    theirs_fen: int | None
+    ours_fen: int | None
+    case_id: int
+    resolved_at: datetime | None
+    is_open: bool
+
+
+def differences(run_id: int) -> Sequence[ShownDifference]:
+    """Return the differences of a day, those that are left first; at most 500."""
+    rows = db.session.execute(
+        sa.select(
+            BillDifference.id,
+            BillDifference.kind,
+            BillDifference.subject,
+            BillDifference.subject_key,
+            BillDifference.theirs_fen,
+            BillDifference.ours_fen,
+            BillDifference.case_id,
+            BillDifference.resolved_at,
+            Case.status == CaseStatus.OPEN.value,
+        )
+        .join(Case, Case.id == BillDifference.case_id)
+        .where(BillDifference.run_id == run_id)
+        .order_by(BillDifference.resolved_at.is_not(None), BillDifference.id)
+        .limit(500)
+    )
+    return [ShownDifference(*row) for row in rows]
+
+
+def lines(run_id: int, after: int, limit: int) -> Sequence[ImportedLine]:
+    """Return at most `limit` lines of a day's bill, those after the line `after` of the file."""
+    return db.session.scalars(
+        sa.select(ImportedLine)
+        .where(ImportedLine.run_id == run_id, ImportedLine.number > after)
+        .order_by(ImportedLine.number)
+        .limit(limit)
+    ).all()

@@ -32,7 +32,7 @@ _READY = timedelta(hours=10)
 _PATIENCE = timedelta(hours=5)
 """Until 15:00; then a person is told. A day taken up later has as long."""
 _DAYS_LOOKED_AT_AGAIN = timedelta(days=14)
-_DAY = timedelta(days=1)
+ONE_DAY = timedelta(days=1)
 
 
 class NoBillYet(Exception):
@@ -73,7 +73,7 @@ def reconcile_run(run_id: int, tools: Tools) -> None:
     try:
         reconcile_day(run.gateway, run.bill_date, tools)
     except NoBillYet:
-        if beijing.day_of(clock.now()) - run.bill_date <= DAYS_KEPT * _DAY:
+        if beijing.day_of(clock.now()) - run.bill_date <= DAYS_KEPT * ONE_DAY:
             raise
 
 
@@ -127,7 +127,7 @@ def _different_of_late(run_id: int) -> list[int]:
 
 
 def _ready_at(day: date) -> datetime:
-    return beijing.begin_of(day) + _DAY + _READY
+    return beijing.begin_of(day) + ONE_DAY + _READY
 
 
 def _is_early(day: date) -> bool:
@@ -175,11 +175,11 @@ def _plan(gateway: str, mchid: str) -> int:
             BillRun.gateway == gateway, BillRun.mchid == mchid, BillRun.planned_at.is_not(None)
         )
     )
-    first = last + _DAY if last is not None else _first_day(gateway)
+    first = last + ONE_DAY if last is not None else _first_day(gateway)
     if first is None:
         return 0
-    newest = beijing.day_of(now - _READY) - _DAY
-    days = list(beijing.days_between(max(first, newest - DAYS_KEPT * _DAY), newest))
+    newest = beijing.day_of(now - _READY) - ONE_DAY
+    days = list(beijing.days_between(max(first, newest - DAYS_KEPT * ONE_DAY), newest))
     for day in days:
         run_id = run_of(gateway, mchid, day)
         db.session.execute(sa.update(BillRun).where(BillRun.id == run_id).values(planned_at=now))

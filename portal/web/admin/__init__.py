@@ -5,7 +5,7 @@ table of screens. What screens share of templates is described at the head of
 `templates/components/admin.html`.
 """
 
-from portal.web.admin import grants, home, jobs, licenses, second_factor
+from portal.web.admin import cases, grants, home, jobs, licenses, reconciliation, second_factor
 from portal.web.admin.door import bp
 
-__all__ = ["bp", "grants", "home", "jobs", "licenses", "second_factor"]
+__all__ = ["bp", "cases", "grants", "home", "jobs", "licenses", "reconciliation", "second_factor"]

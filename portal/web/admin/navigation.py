@@ -31,6 +31,18 @@ SCREENS = (
     ),
     Screen("admin.jobs", _l("Jobs"), _l("Long work and how far it is."), Permission.SEE_JOBS),
     Screen(
+        "admin.cases",
+        _l("Cases"),
+        _l("What cannot be applied by itself and needs a person."),
+        Permission.SEE_CASES,
+    ),
+    Screen(
+        "admin.reconciliation",
+        _l("Reconciliation"),
+        _l("The gateway's bills against our books, day by day."),
+        Permission.SEE_BOOKS,
+    ),
+    Screen(
         "admin.second_factor",
         _l("Second factor"),
         _l("Your phone and your recovery codes."),

@@ -1,0 +1,94 @@
+"""What each kind of case is called, and what its reader may do about it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+
+from portal.cases.models import CaseAct, CaseKind
+
+
+@dataclass(frozen=True)
+class Words:
+    """The name of a kind, and the next step."""
+
+    name: Any
+    advice: Any
+
+
+KINDS = {
+    CaseKind.MISMATCH: Words(
+        _l("Paid otherwise than asked"),
+        _l("The money is real and bought nothing, because amount, currency or way differ. Refund it."),
+    ),
+    CaseKind.FOREIGN: Words(
+        _l("Message for another merchant"),
+        _l("It is genuine and not about our account. Others may know our APIv3 key: have it changed."),
+    ),
+    CaseKind.UNKNOWN_ORDER: Words(
+        _l("Paid under an unknown number"),
+        _l("Find out whose order it is: another system's under our account, or one lost with a backup."),
+    ),
+    CaseKind.DUPLICATE: Words(
+        _l("Paid twice"), _l("The order was paid before. Refund this payment; the license stays.")
+    ),
+    CaseKind.LATE_UNWANTED: Words(
+        _l("Paid too late"),
+        _l("The order had ended and the learner owns the course. Refund this payment."),
+    ),
+    CaseKind.UNREADABLE: Words(
+        _l("Message not understood"),
+        _l("It is genuine and we cannot read it. Ask the gateway about its number; tell the engineers."),
+    ),
+    CaseKind.GATEWAY_REJECTED: Words(
+        _l("Order refused by the gateway"),
+        _l("Our account or settings are wrong. No money moved. Tell the operators."),
+    ),
+    CaseKind.DEAD_LETTER: Words(
+        _l("Work given up"), _l("The worker failed again and again. Tell the engineers, with the evidence.")
+    ),
+    CaseKind.BILL_MISSING_HERE: Words(
+        _l("In the bill, not in our books"),
+        _l("Adopt it on the day's page, or find out whose it is."),
+    ),
+    CaseKind.BILL_MISSING_THERE: Words(
+        _l("In our books, not in the bill"),
+        _l("The next day's bill may have it; then this closes by itself. Else ask the gateway."),
+    ),
+    CaseKind.BILL_AMOUNT: Words(
+        _l("The bill has another amount"), _l("Query the payment, and compare it with the merchant platform.")
+    ),
+    CaseKind.BILL_STATE: Words(
+        _l("The bill tells another end"), _l("Query the payment, and compare it with the merchant platform.")
+    ),
+    CaseKind.BILL_OVERDUE: Words(
+        _l("The bill has not come"),
+        _l("It is tried every half hour. This closes by itself when the bill is here."),
+    ),
+}
+
+ACTS = {
+    CaseAct.COMMENTED: _l("Comment"),
+    CaseAct.TAKEN: _l("Taken"),
+    CaseAct.CLOSED: _l("Closed"),
+    CaseAct.REOPENED: _l("Opened again"),
+}
+
+EVIDENCE = {
+    "amount_fen": _l("Amount"),
+    "expected_fen": _l("Asked for"),
+    "theirs_fen": _l("In the bill"),
+    "ours_fen": _l("In our books"),
+    "gateway": _l("Gateway"),
+    "mchid": _l("Merchant"),
+    "bill_date": _l("Day of the bill"),
+    "line": _l("Line of the bill"),
+    "about": _l("About"),
+    "number": _l("Number at the gateway"),
+    "transaction_id": _l("Transaction"),
+    "out_trade_no": _l("Our number"),
+    "paid_at": _l("Paid"),
+    "currency": _l("Currency"),
+    "why": _l("Why"),
+    "reason": _l("Reason"),
+}

@@ -1,0 +1,147 @@
+"""The work list of cases: what staff see, take, say and decide."""
+
+import re
+
+import pytest
+
+from portal.audit.models import AuditRow
+from portal.cases.models import Case, CaseEvent, CaseKind, CaseStatus
+from portal.cases.services import case_of, open_case
+from portal.kit.db import transaction
+from portal.learners.models import Role
+from portal.web.admin.case_words import KINDS
+
+pytestmark = pytest.mark.database
+
+
+@pytest.fixture
+def opened(app):
+    """Open a case."""
+
+    def make(key="1", kind=CaseKind.UNKNOWN_ORDER):
+        with app.app_context(), transaction():
+            evidence = {"transaction_id": f"42000{key}", "amount_fen": 9900, "why": "<b>no such number</b>"}
+            return open_case(kind, key, evidence, amount_fen=9900, currency="CNY")
+
+    return make
+
+
+@pytest.fixture
+def case_id(opened):
+    """A case that is open."""
+    return opened()
+
+
+@pytest.fixture
+def staff(shop):
+    """Somebody of the support."""
+    return shop.staff(Role.SUPPORT)
+
+
+def text_of(response, status=200):
+    assert response.status_code == status, response.get_data(as_text=True)[:500]
+    return response.get_data(as_text=True)
+
+
+def test_without_any_the_page_says_so(staff):
+    assert "Nothing to look at ✓" in text_of(staff.get("/admin/cases"))
+
+
+def test_every_kind_has_its_words():
+    assert set(KINDS) == set(CaseKind)
+
+
+@pytest.mark.parametrize("kind", CaseKind)
+def test_each_kind_is_listed_and_shown_in_words(staff, opened, kind):
+    number = opened(kind=kind)
+    name = str(KINDS[kind].name)
+    for path in ("/admin/cases", f"/admin/cases/{number}"):
+        page = text_of(staff.get(path, headers={"Accept-Language": "en"})).replace("&#39;", "'")
+        assert name in page
+
+
+def test_a_case_shows_its_evidence_escaped_and_its_money(staff, case_id):
+    page = text_of(staff.get(f"/admin/cases/{case_id}"))
+    assert "420001" in page
+    assert "¥99.00" in page
+    assert "&lt;b&gt;no such number" in page
+
+
+def test_it_is_taken_commented_on_and_closed_and_all_of_it_is_on_record(app, staff, case_id, count):
+    page = f"/admin/cases/{case_id}"
+    assert staff.post(f"{page}/take", page=page).status_code == 303
+    assert staff.post(f"{page}/comment", {"comment-text": "问过微信了"}, page=page).status_code == 303
+    assert staff.post(f"{page}/close", {"close-text": "It is another shop's"}, page=page).status_code == 303
+    shown = text_of(staff.get(page))
+    for told in ("问过微信了", "It is another shop", staff.learner.email):
+        assert told in shown
+    with app.app_context():
+        assert case_of(case_id).status == CaseStatus.CLOSED
+    assert count(AuditRow, AuditRow.actor == f"staff:{staff.learner.public_id}") == 3
+
+
+def test_closing_twice_changes_nothing(staff, case_id, count):
+    page = f"/admin/cases/{case_id}"
+    for _ in range(2):
+        staff.post(f"{page}/close", {"close-text": "decided"}, page="/account")
+    assert count(CaseEvent) == 1
+
+
+@pytest.mark.parametrize("field", ["comment", "close"])
+@pytest.mark.parametrize("text", ["", "  ", "x" * 2001, "nul\0", "\u202ereversed", "a\u0007b"])
+def test_a_text_that_cannot_be_kept_is_named_and_changes_nothing(staff, case_id, count, field, text):
+    page = f"/admin/cases/{case_id}"
+    shown = text_of(staff.post(f"{page}/{field}", {f"{field}-text": text}, page=page), 422)
+    assert 'class="error-summary"' in shown
+    assert (count(CaseEvent), count(Case, Case.status == "open")) == (0, 1)
+
+
+def test_a_closed_case_is_not_taken(staff, case_id, count):
+    page = f"/admin/cases/{case_id}"
+    staff.post(f"{page}/close", {"close-text": "decided"}, page=page)
+    assert staff.post(f"{page}/take", page="/account").status_code == 409
+    assert count(CaseEvent) == 1
+
+
+@pytest.mark.parametrize("number", ["999999", "0", "x", str(2**63), "-1"])
+def test_a_case_that_is_none_is_not_found(staff, number):
+    assert staff.get(f"/admin/cases/{number}").status_code == 404
+
+
+class TestList:
+    def test_it_is_narrowed(self, staff, opened):
+        mine, other = opened("1"), opened("2", CaseKind.DEAD_LETTER)
+        staff.post(f"/admin/cases/{mine}/take", page=f"/admin/cases/{mine}")
+
+        def listed(query):
+            page = text_of(staff.get(f"/admin/cases?{query}"))
+            return {int(number) for number in re.findall(r'href="/admin/cases/(\d+)"', page)}
+
+        assert listed("") == {mine, other}
+        assert listed("owner=mine") == {mine}
+        assert listed("kind=dead_letter") == {other}
+        assert listed("state=closed") == set()
+        assert listed("state=all&kind=unknown_order") == {mine}
+
+    def test_older_ones_are_on_the_next_page(self, staff, opened):
+        made = [opened(str(number)) for number in range(55)]
+        seen = []
+        path: str | None = "/admin/cases"
+        while path:
+            page = text_of(staff.get(path))
+            seen += [int(number) for number in re.findall(r'href="/admin/cases/(\d+)"', page)]
+            following = re.search(r'rel="next" href="([^"]+)"', page)
+            path = following[1].replace("&amp;", "&") if following else None
+        assert seen == made[::-1]
+
+    @pytest.mark.parametrize(
+        "query", ["state=x", "kind=x", "owner=x", "owner=other", "cursor=x", "cursor=" + "A" * 300]
+    )
+    def test_a_filter_that_there_is_not_is_refused(self, staff, opened, query):
+        assert staff.get(f"/admin/cases?{query}").status_code == 422
+
+    def test_a_place_in_another_list_is_refused(self, staff, opened):
+        for number in range(55):
+            opened(str(number))
+        cursor = re.search(r"cursor=([\w-]+)", text_of(staff.get("/admin/cases")))[1]
+        assert staff.get(f"/admin/cases?state=all&cursor={cursor}").status_code == 422
