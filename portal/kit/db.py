@@ -217,6 +217,8 @@ def engine_options(url: str) -> dict[str, Any]:
         "hide_parameters": True,
         "isolation_level": "READ COMMITTED",
         "pool_recycle": 1800,
+        # `_reset` does it, and only where it is needed.
+        "pool_reset_on_return": None,
         "pool_size": 16,
         "max_overflow": 16,
         "pool_timeout": 3,
@@ -233,6 +235,10 @@ def watch_connections(engine: sa.Engine) -> None:
         sa.event.listen(engine, "connect", _prepare_mysql)
         sa.event.listen(engine, "checkin", _note_use)
         sa.event.listen(engine, "checkout", _see_alive)
+        sa.event.listen(engine, "begin", _note_begin)
+        sa.event.listen(engine, "commit", _note_end)
+        sa.event.listen(engine, "rollback", _note_end)
+        sa.event.listen(engine, "reset", _reset)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -255,17 +261,31 @@ _TRUSTED_SECONDS = 1.0
 
 
 def _note_use(_connection: Any, record: Any) -> None:
-    record.info["used_at"] = time.monotonic()
+    record.info["used_at"] = time.perf_counter()
 
 
 def _see_alive(connection: Any, record: Any, _proxy: Any) -> None:
     """Ping a connection that has been idle, before it is used; a dead one is replaced, as `pool_pre_ping` would."""
-    if time.monotonic() - record.info.get("used_at", 0.0) < _TRUSTED_SECONDS:
+    if time.perf_counter() - record.info.get("used_at", 0.0) < _TRUSTED_SECONDS:
         return
     try:
         connection.ping()
     except connection.Error as error:
         raise sa.exc.DisconnectionError from error
+
+
+def _note_begin(connection: sa.Connection) -> None:
+    connection.info["has_ended"] = False
+
+
+def _note_end(connection: sa.Connection) -> None:
+    connection.info["has_ended"] = True
+
+
+def _reset(connection: Any, record: Any, _state: Any) -> None:
+    """Roll back what a connection that comes back to the pool left open; most have ended by themselves."""
+    if not record.info.pop("has_ended", False):
+        connection.rollback()
 
 
 def _prepare_mysql(connection: Any, _record: Any) -> None:

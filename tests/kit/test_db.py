@@ -298,3 +298,18 @@ def test_a_connection_that_died_while_it_was_idle_is_replaced_before_its_use(ins
         killer.execute(sa.text(f"KILL {int(died)}"))
         with db.engine.connect() as next_one:
             assert next_one.scalar(number) != died
+
+
+def test_what_a_connection_left_open_is_rolled_back_before_the_next_use(inside, written):
+    if db.engine.dialect.name == "sqlite":
+        pytest.skip("its own pool")
+    connection = db.engine.raw_connection()
+    connection.cursor().execute(
+        "INSERT INTO audit_rows (at, actor, action, subject, facts)"
+        " VALUES (NOW(), 'x', 'test.written', 'test:left', '{}')"
+    )
+    connection.close()
+    write_nothing = db.engine.connect()
+    write_nothing.commit()
+    write_nothing.close()
+    assert written() == []
