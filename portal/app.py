@@ -19,6 +19,7 @@ from portal.licenses.key_ring import KeyRing
 from portal.licenses.revocations import RevocationList
 from portal.refunds.models import Refund  # noqa: F401  its table is registered by this
 from portal.staff.seeds import SeedBox
+from portal.switchboard.services import Board
 from portal.tools import Tools
 from portal.web import (
     account,
@@ -99,6 +100,7 @@ def make_tools(settings: Settings) -> Tools:
         mailer=mailer_for(mail_url.get_secret_value() if mail_url else None, _absolute(settings.MAIL_DIR)),
         revocations=RevocationList(key_ring),
         seeds=SeedBox([settings.SECRET_KEY.get_secret_value(), *settings.secret_key_fallbacks]),
+        board=Board(),
     )
 
 

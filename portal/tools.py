@@ -8,6 +8,7 @@ from portal.gateways.base import Gateway
 from portal.licenses.key_ring import KeyRing
 from portal.licenses.revocations import RevocationList
 from portal.staff.seeds import SeedBox
+from portal.switchboard.services import Board
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Tools:
     mailer: Mailer
     revocations: RevocationList
     seeds: SeedBox
+    board: Board
 
     def gateway(self, name: str) -> Gateway:
         """Return the gateway called `name`."""

@@ -126,7 +126,7 @@ def start(running: list[Child], env: Environment) -> None:
 
     print("Preparing the database …", flush=True)
     flask(env, "db", "upgrade")
-    flask(env, "catalogue", "load", DEMO_CATALOGUE)
+    flask(env, "catalogue", "load", "--only-new", DEMO_CATALOGUE)
     flask(env, "license-keys", "rotate", "--first")
     accounts = json.loads(flask(env, "demo-accounts", "--json"))
 

@@ -217,19 +217,22 @@ def parse(text: str) -> list[Any]:
     return courses
 
 
-def load(text: str) -> Loaded:
+def load(text: str, only_new: bool = False) -> Loaded:
     """Make the catalogue what the file says: the whole file or nothing.
 
     Courses that the file does not name stay as they are; `on_sale: false` withdraws one.
 
+    Args:
+        only_new: leave the courses that exist as they are too, as staff may have edited them.
+
     Raises:
         CatalogueError: nothing was changed.
     """
-    return _store(parse(text))
+    return _store(parse(text), only_new)
 
 
 @transactional
-def _store(courses: list[Any]) -> Loaded:
+def _store(courses: list[Any], only_new: bool) -> Loaded:
     known = {course.id: course for course in db.session.scalars(sa.select(Course).with_for_update())}
     added = changed = 0
     for position, entry in enumerate(courses):
@@ -238,11 +241,11 @@ def _store(courses: list[Any]) -> Loaded:
         if course is None:
             db.session.add(Course(id=entry.id, currency="CNY", updated_at=clock.now(), **values))
             db.session.flush()
-            _note_price(entry.id, entry.price_fen)
+            note_price(entry.id, entry.price_fen)
             added += 1
-        elif _differs(course, values):
+        elif not only_new and _differs(course, values):
             if course.price_fen != entry.price_fen:
-                _note_price(entry.id, entry.price_fen)
+                note_price(entry.id, entry.price_fen)
             for name, value in values.items():
                 setattr(course, name, value)
             course.updated_at = clock.now()
@@ -256,7 +259,8 @@ def _differs(course: Course, values: dict[str, Any]) -> bool:
     return any(getattr(course, name) != value for name, value in values.items())
 
 
-def _note_price(product_id: str, amount_fen: int) -> None:
+def note_price(product_id: str, amount_fen: int) -> None:
+    """Add what a product costs from now on to its history, in the running transaction."""
     db.session.add(
         Price(product_id=product_id, amount_fen=amount_fen, currency="CNY", valid_from=clock.now())
     )

@@ -78,6 +78,11 @@ def _searchable(course: Course | CourseCard) -> str:
     ).casefold()
 
 
+def all_courses() -> list[Course]:
+    """Return every course, withdrawn ones too, in their order."""
+    return list(db.session.scalars(sa.select(Course).order_by(Course.position, Course.id)))
+
+
 def course_of(course_id: str) -> Course:
     """Return a course, on sale or withdrawn.
 

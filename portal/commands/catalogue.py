@@ -15,12 +15,13 @@ catalogue = AppGroup("catalogue", help="What is for sale.")
 
 @catalogue.command("load")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--only-new", is_flag=True, help="Leave courses that exist as they are.")
 @json_option
-def load(file: Path, as_json: bool) -> None:
+def load(file: Path, only_new: bool, as_json: bool) -> None:
     """Load the whole FILE or nothing; loading it again changes nothing."""
     try:
         with file.open("rb") as opened:
-            loaded = load_catalogue(opened.read(LARGEST + 1).decode("utf-8"))
+            loaded = load_catalogue(opened.read(LARGEST + 1).decode("utf-8"), only_new)
     except (CatalogueError, UnicodeDecodeError, OSError) as error:
         refuse(f"{file}: nothing was loaded.\n{error}", as_json)
     sentence = f"{loaded.added} added, {loaded.changed} changed, {loaded.unchanged} unchanged."

@@ -42,7 +42,8 @@ def begin_checkout_once(learner: Learner, course_id: str, asked: Call, tools: To
     Whoever gets a `BegunOnce` without an answer ends the call with `idempotency.finish` or `release`.
 
     Raises:
-        NotFound, AlreadyOwned, NotForSale, TooMany, GatewayAway, IdempotencyMismatch, InProgress: nothing was recorded.
+        NotFound, AlreadyOwned, NotForSale, TooMany, SalesPaused, GatewayAway, IdempotencyMismatch, InProgress:
+            nothing was recorded.
     """
     begun, payment_id = _record_once(learner, course_id, asked, tools)
     if payment_id is None or begun.answer is not None:

@@ -18,6 +18,7 @@ from portal.licenses.services import AlreadyOwned
 from portal.orders.services import open_order, place_order
 from portal.payments.attempts import WECHAT_PAY, add_attempt
 from portal.payments.open import open_payment
+from portal.switchboard.services import check_sales_open
 from portal.tools import Tools
 
 
@@ -48,7 +49,7 @@ def begin_checkout(learner: Learner, course: Course, seen_fen: int | None, tools
         seen_fen: the price on the page the learner pressed *buy* on, or None.
 
     Raises:
-        AlreadyOwned, NotForSale, PriceChanged, TooMany, GatewayAway: nothing was recorded.
+        AlreadyOwned, NotForSale, PriceChanged, TooMany, SalesPaused, GatewayAway: nothing was recorded.
     """
     begun = record_checkout(learner, course, seen_fen, tools)
     if begun.payment_id is not None:
@@ -62,7 +63,7 @@ def record_checkout(learner: Learner, course: Course, seen_fen: int | None, tool
     """Put the order and its first attempt on record, or find the open one; the gateway hears of nothing.
 
     Raises:
-        AlreadyOwned, NotForSale, PriceChanged, TooMany, GatewayAway: nothing was recorded.
+        AlreadyOwned, NotForSale, PriceChanged, TooMany, SalesPaused, GatewayAway: nothing was recorded.
     """
     is_owned, license_id = held_license(learner.id, course.id)
     if is_owned:
@@ -70,6 +71,7 @@ def record_checkout(learner: Learner, course: Course, seen_fen: int | None, tool
     standing = open_order(learner.id, course.id)
     if standing is not None:
         return Begun(standing.public_id, None)
+    check_sales_open()
     retry_after = tools.gateway(WECHAT_PAY).refuses_orders()
     if retry_after is not None:
         raise GatewayAway(retry_after)

@@ -12,6 +12,7 @@ from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
 from portal.kit import clock, wording
+from portal.switchboard.models import SwitchName
 from portal.web.tools import tools
 
 _COVERS = 6
@@ -98,6 +99,13 @@ def chosen_theme() -> str | None:
     return theme if theme in _THEMES else None
 
 
+def shop_notices() -> list[str]:
+    """Return what the shop tells every visitor: a banner, and why nothing is sold."""
+    board, locale = tools().board, language()
+    texts = (board.text(name, locale) for name in SwitchName)
+    return [text for text in texts if text]
+
+
 def init_filters(app: Flask) -> None:
     """Give the templates of `app` their filters, and each page who helps and whether money is real."""
     for function in (money, moment, instant, day, duration_days, hours, level_name, monogram, cover):
@@ -110,4 +118,5 @@ def init_filters(app: Flask) -> None:
             "support_email": tools().settings.SUPPORT_EMAIL,
             "is_test_mode": not tools().settings.is_live,
             "locale": language(),
+            "shop_notices": shop_notices,
         }

@@ -98,6 +98,11 @@ PROBLEMS: dict[str, Problem] = {
         _l("WeChat Pay cannot be reached right now"),
         _l("You have not been charged and nothing was ordered. Try again in a moment."),
     ),
+    "sales_paused": Problem(
+        503,
+        _l("Nothing is sold at the moment"),
+        _l("Nothing was ordered. Orders begun before go on; try again later."),
+    ),
     "unavailable": Problem(
         503, _l("Not available at the moment"), _l("Nothing was changed. Please try again in a moment.")
     ),

@@ -16,7 +16,7 @@ from portal.catalogue.loading import CatalogueError, load, parse
 from portal.catalogue.models import Course, Price
 from portal.catalogue.queries import course_of, courses_on_sale
 from portal.config import ROOT
-from portal.kit.db import db
+from portal.kit.db import db, transaction
 from portal.kit.errors import NotFound
 
 DEMO = (ROOT / "portal/catalogue/demo.yaml").read_text(encoding="utf-8")
@@ -371,3 +371,13 @@ class TestCommand:
     def test_no_file_is_exit_code_2(self, app, tmp_path):
         result = app.test_cli_runner().invoke(args=["catalogue", "load", str(tmp_path / "none.yaml")])
         assert result.exit_code == 2
+
+
+def test_only_new_leaves_what_staff_edited(app):
+    with app.app_context():
+        text = (ROOT / "portal/catalogue/demo.yaml").read_text(encoding="utf-8")
+        with transaction():
+            db.session.get_one(Course, "cpp-primer-5th").price_fen = 12_300
+        assert loading.load(text, only_new=True).changed == 0
+        assert db.session.get_one(Course, "cpp-primer-5th", populate_existing=True).price_fen == 12_300
+        assert loading.load(text).changed == 1

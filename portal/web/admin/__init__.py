@@ -5,7 +5,28 @@ table of screens. What screens share of templates is described at the head of
 `templates/components/admin.html`.
 """
 
-from portal.web.admin import cases, grants, home, jobs, licenses, reconciliation, second_factor
+from portal.web.admin import (
+    cases,
+    courses,
+    grants,
+    home,
+    jobs,
+    licenses,
+    reconciliation,
+    second_factor,
+    settings,
+)
 from portal.web.admin.door import bp
 
-__all__ = ["bp", "cases", "grants", "home", "jobs", "licenses", "reconciliation", "second_factor"]
+__all__ = [
+    "bp",
+    "cases",
+    "courses",
+    "grants",
+    "home",
+    "jobs",
+    "licenses",
+    "reconciliation",
+    "second_factor",
+    "settings",
+]

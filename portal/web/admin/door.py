@@ -10,6 +10,7 @@ from portal.staff.second_factor import is_fresh
 from portal.web.admin.navigation import entries_for
 from portal.web.auth import current_learner, current_session
 from portal.web.staff import CODE_FIELD, Forbidden
+from portal.web.tools import tools
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 
@@ -25,7 +26,10 @@ def refuse_unmarked_views() -> None:
 @bp.context_processor
 def navigation() -> dict[str, Any]:
     """Give the pages of the admin their navigation."""
-    return {"navigation": entries_for(current_learner(), current_session())}
+    return {
+        "navigation": entries_for(current_learner(), current_session()),
+        "is_one_person_shop": tools().settings.APPROVAL_ONE_PERSON_SHOP,
+    }
 
 
 @bp.app_template_global("may")

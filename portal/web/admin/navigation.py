@@ -42,6 +42,13 @@ SCREENS = (
         _l("The gateway's bills against our books, day by day."),
         Permission.SEE_BOOKS,
     ),
+    Screen("admin.courses", _l("Courses"), _l("Titles, prices, what is on sale."), Permission.SEE_COURSES),
+    Screen(
+        "admin.settings",
+        _l("Settings"),
+        _l("Pause the sale, put up a banner, look at the keys."),
+        Permission.SEE_SETTINGS,
+    ),
     Screen(
         "admin.second_factor",
         _l("Second factor"),

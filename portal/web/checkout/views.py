@@ -21,6 +21,7 @@ from portal.payments.checkout_state import CheckoutPage, CheckoutState
 from portal.payments.close import check_order, close_order, start_closing
 from portal.payments.queries import Purchase, poll_row, purchase_of
 from portal.payments.start import GatewayAway, begin_checkout
+from portal.switchboard.services import SalesPaused
 from portal.web.auth import current_learner
 from portal.web.limits import limiter
 from portal.web.tools import tools
@@ -67,6 +68,9 @@ def buy(course_id: str) -> ResponseReturnValue:
         return redirect(url_for("storefront.course", course_id=course.id), 303)
     except NotForSale:
         flash(_("This course cannot be bought at the moment."), "warning")
+        return redirect(url_for("storefront.course", course_id=course.id), 303)
+    except SalesPaused as error:
+        flash(str(error.facts["en" if str(get_locale()) == "en" else "zh"]), "warning")
         return redirect(url_for("storefront.course", course_id=course.id), 303)
     except GatewayAway as error:
         page = render_template("checkout/gateway_away.html", course=course)

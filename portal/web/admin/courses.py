@@ -1,0 +1,99 @@
+"""`/admin/courses`: what is for sale, at which price since when; edit and withdraw."""
+
+from datetime import datetime
+from typing import Any
+
+from flask import flash, make_response, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from portal.catalogue.models import Course
+from portal.catalogue.queries import all_courses, course_of
+from portal.catalogue.services import CourseFacts, EditedByAnother, edit_course, prices_of
+from portal.kit import money
+from portal.kit.errors import NotFound
+from portal.learners.sessions import actor
+from portal.staff.courses import courses_within
+from portal.staff.permissions import Permission
+from portal.web.admin.door import bp
+from portal.web.admin.forms import CourseForm
+from portal.web.staff import required_staff, staff_may, step_up
+
+
+@bp.get("/courses")
+@staff_may(Permission.SEE_COURSES)
+def courses() -> str:
+    """List the courses, withdrawn ones too."""
+    within = courses_within(required_staff(), Permission.SEE_COURSES)
+    shown = [course for course in all_courses() if within is None or course.id in within]
+    return render_template("admin/courses/list.html", courses=shown)
+
+
+def _seen(course_id: str) -> Course:
+    within = courses_within(required_staff(), Permission.SEE_COURSES)
+    if within is not None and course_id not in within:
+        raise NotFound
+    return course_of(course_id)
+
+
+def _page(course: Course, form: CourseForm, status: int = 200) -> ResponseReturnValue:
+    page = render_template("admin/courses/show.html", course=course, prices=prices_of(course.id), form=form)
+    return make_response(page, status)
+
+
+def _filled(course: Course) -> CourseForm:
+    values: dict[str, Any] = {
+        name: getattr(course, name)
+        for name in (
+            "title_zh",
+            "title_en",
+            "summary_zh",
+            "summary_en",
+            "license_days",
+            "max_downloads",
+            "is_on_sale",
+        )
+    }
+    return CourseForm(
+        formdata=None, **values, price=money.yuan(course.price_fen), seen=course.updated_at.isoformat()
+    )
+
+
+@bp.get("/courses/<course_id>")
+@staff_may(Permission.SEE_COURSES)
+def course(course_id: str) -> ResponseReturnValue:
+    """Show a course with its price history, and the form to edit it."""
+    found = _seen(course_id)
+    return _page(found, _filled(found))
+
+
+@bp.post("/courses/<course_id>")
+@staff_may(Permission.CHANGE_COURSES)
+@step_up
+def change_course(course_id: str) -> ResponseReturnValue:
+    """Edit a course; orders keep the price they were placed at."""
+    found, form = course_of(course_id), CourseForm()
+    if not form.validate():
+        return _page(found, form, 422)
+    days, downloads = form.license_days.data, form.max_downloads.data
+    assert days is not None
+    assert downloads is not None
+    facts = CourseFacts(
+        title_zh=form.title_zh.data,
+        title_en=form.title_en.data,
+        summary_zh=form.summary_zh.data,
+        summary_en=form.summary_en.data,
+        price_fen=money.fen(form.price.data),
+        license_days=days,
+        max_downloads=downloads,
+        is_on_sale=form.is_on_sale.data,
+    )
+    try:
+        changed = edit_course(
+            found.id, facts, datetime.fromisoformat(form.seen.data), actor(required_staff())
+        )
+    except EditedByAnother:
+        flash(_("Somebody else changed the course meanwhile. Look again before you change it."), "error")
+        return _page(course_of(course_id), form, 409)
+    flash(_("The course is changed.") if changed else _("Nothing was changed."), "success")
+    return redirect(url_for(".course", course_id=found.id), 303)
