@@ -5,10 +5,12 @@ import sys
 from typing import Any
 
 from bench import report
+from bench.growth import measure_growth
 from bench.measure import measure
 from bench.paths import PATHS, Path
 from bench.servers import HOME, Server, database, running
 from bench.shop import Shop
+from bench.waiting import measure_waiting
 from tests.support.databases import new_database
 from tests.support.processes import Sandbox
 
@@ -42,7 +44,7 @@ def _measure_paths(
 
 def main() -> None:
     """Measure what the environment asks for, print it, and write it down."""
-    names = _chosen("BENCH_ONLY", tuple(path.name for path in PATHS))
+    names = _chosen("BENCH_ONLY", (*(path.name for path in PATHS), "waiting", "growth"))
     seconds, rounds = float(os.environ.get("BENCH_SECONDS", "2")), int(os.environ.get("BENCH_ROUNDS", "5"))
     paths = [path for path in PATHS if path.name in names]
     figures: dict[str, Any] = {}
@@ -52,9 +54,13 @@ def main() -> None:
         sandbox.control(
             "POST", "/control/faults", {"route": "create", "kind": "delay", "seconds": _GATEWAY_SECONDS}
         )
-        for kind in _chosen("BENCH_DATABASES", _DATABASES):
+        for kind in _chosen("BENCH_DATABASES", _DATABASES) if paths else []:
             figures[kind] = _measure_paths(kind, sandbox, paths, seconds, rounds)
-    report.write(HOME / "bench.json", {"paths": figures})
+        if "growth" in names:
+            figures["growth"] = measure_growth(sandbox, seconds, rounds)
+        if "waiting" in names:
+            figures["waiting"] = measure_waiting(sandbox, seconds)
+    report.write(HOME / "bench.json", figures)
 
 
 if __name__ == "__main__":
