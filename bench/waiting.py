@@ -1,6 +1,7 @@
 """Do buyers who wait for a slow gateway keep a poll waiting?"""
 
 import threading
+import time
 from typing import Any
 
 from bench import load
@@ -11,13 +12,16 @@ from tests.support.databases import new_database
 from tests.support.processes import Sandbox
 
 _BUYERS = 64
-_SLOW_SECONDS = 5.0
+_SLOW_SECONDS = 7.0
+# To place 64 orders takes CPU, which is a matter of the path `checkout`; polls are measured while all wait.
+_ARRIVAL_SECONDS = 3.0
+_MEASURED_SECONDS = 3.0
 _POLLERS = 4
 _ALLOWED = 3.0
 
 
 def measure_waiting(sandbox: Sandbox, seconds: float) -> dict[str, Any]:
-    """Print and return the p99 of polls, alone and beside 64 buyers whose gateway takes five seconds."""
+    """Print and return the p99 of polls, alone and beside 64 buyers whose gateway takes seven seconds."""
     path = next(path for path in PATHS if path.name == "poll-304")
     with database("mariadb") as server:
         shop = Shop(HOME / "waiting", new_database(server, "waiting"), sandbox)
@@ -25,13 +29,14 @@ def measure_waiting(sandbox: Sandbox, seconds: float) -> dict[str, Any]:
         with running(portal):
             polls = iter(path.prepare(shop, portal.port, seconds))
             load.run(portal.port, polls, seconds, _POLLERS)
-            alone = load.run(portal.port, polls, _SLOW_SECONDS, _POLLERS)
+            alone = load.run(portal.port, polls, _MEASURED_SECONDS, _POLLERS)
             fault = {"route": "create", "kind": "delay", "seconds": _SLOW_SECONDS}
             sandbox.control("POST", "/control/faults", fault)
             requests = checkouts(shop, _BUYERS)
             buyers = threading.Thread(target=load.run, args=(portal.port, requests, 0.0, _BUYERS))
             buyers.start()
-            beside = load.run(portal.port, polls, _SLOW_SECONDS, _POLLERS)
+            time.sleep(_ARRIVAL_SECONDS)
+            beside = load.run(portal.port, polls, _MEASURED_SECONDS, _POLLERS)
             buyers.join()
     before, after = alone.quantile_ms(0.99), beside.quantile_ms(0.99)
     verdict = "good" if after <= _ALLOWED * before else f"above {_ALLOWED:g}"
