@@ -17,7 +17,6 @@ from portal.kit import faults
 from portal.kit.db import db, engine_options, watch_connections
 from portal.licenses.key_ring import KeyRing
 from portal.licenses.revocations import RevocationList
-from portal.refunds.models import Refund  # noqa: F401  its table is registered by this
 from portal.staff.seeds import SeedBox
 from portal.switchboard.services import Board
 from portal.tools import Tools

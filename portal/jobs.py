@@ -43,6 +43,10 @@ from portal.payments.open import open_payment
 from portal.payments.settle import issue_late_license
 from portal.reconciliation.services import NoBillYet, plan_days, reconcile_run
 from portal.staff.second_factor import sweep_used_codes
+
+
+from portal.refunds.call import learn_refunds, look_at_refund, note_overdue, send_refund
+from portal.refunds.mail import mail_done, mail_refused, mail_started
 from portal.tools import Tools
 
 log = logging.getLogger(__name__)
@@ -53,7 +57,14 @@ _GATEWAY_BATCH = 10
 
 
 class NotYet(Exception):
-    """The work could not be done now; `args[0]` is safe to show."""
+    """The work could not be done now; `args[0]` is safe to show.
+
+    `pause`: when to try again, where the work knows better than its kind.
+    """
+
+    def __init__(self, reason: str, pause: timedelta | None = None) -> None:
+        super().__init__(reason)
+        self.pause = pause
 
 
 @dataclass(frozen=True)
@@ -97,6 +108,26 @@ def _reconcile_day(claim: Claim, tools: Tools) -> None:
         reconcile_run(int(claim.subject_id), tools)
     except NoBillYet as error:
         raise NotYet(str(error)) from None
+
+
+def _refund_call(claim: Claim, tools: Tools) -> None:
+    pause = send_refund(int(claim.subject_id), tools)
+    if pause is not None:
+        raise NotYet("not accepted by the gateway", pause)
+
+
+def _refund_query(claim: Claim, tools: Tools) -> None:
+    if not look_at_refund(int(claim.subject_id), tools):
+        raise NotYet("not at its end")
+
+
+def _refund_overdue(claim: Claim, _tools: Tools) -> None:
+    note_overdue(int(claim.subject_id))
+
+
+def _learn_refunds(claim: Claim, tools: Tools) -> None:
+    if not learn_refunds(int(claim.subject_id), tools):
+        raise NotYet("no answer from the gateway")
 
 
 def _mailing(mail: Callable[[str, str, Mailer, Settings], None]) -> Callable[[Claim, Tools], None]:
@@ -147,6 +178,16 @@ KINDS: dict[str, Kind] = {
     "run_batch": Kind(_run_batch, (1,)),
     # Every half hour; the day itself says when a person is told.
     "reconcile_day": Kind(_reconcile_day, (1800,)),
+
+
+    "refund_call": Kind(_refund_call, (5, 10, 30, 60, 300)),
+    # After the first look at one minute.
+    "refund_query": Kind(_refund_query, (60, 120, 300, 600, 1800, 3600)),
+    "refund_overdue": Kind(_refund_overdue, (60,)),
+    "learn_refunds": Kind(_learn_refunds, (10, 60, 300, 1800)),
+    "mail_refund_started": Kind(_mailing(mail_started), _MAIL_PAUSES, _DAY),
+    "mail_refund_done": Kind(_mailing(mail_done), _MAIL_PAUSES, _DAY),
+    "mail_refund_refused": Kind(_mailing(mail_refused), _MAIL_PAUSES, _DAY),
     "mail_license": Kind(_mailing(mail_license), _MAIL_PAUSES, _DAY),
     "mail_new_device": Kind(_mailing(mail_new_device), _MAIL_PAUSES, _DAY),
     "mail_register_again": Kind(_mailing(mail_register_again), _MAIL_PAUSES, _DAY),
@@ -198,7 +239,7 @@ def _run(claim: Claim, tools: Tools) -> bool:
     try:
         kind.do(claim, tools)
     except NotYet as error:
-        _put_off(claim, kind, str(error))
+        _put_off(claim, kind, str(error), pause=error.pause)
         return False
     except Exception as error:
         # Whatever is wrong with one row must not stop the others; it is logged and ends as a case.
@@ -211,7 +252,9 @@ def _run(claim: Claim, tools: Tools) -> bool:
 
 
 @transactional
-def _put_off(claim: Claim, kind: Kind, reason: str, patience: int | None = None) -> None:
+def _put_off(
+    claim: Claim, kind: Kind, reason: str, patience: int | None = None, pause: timedelta | None = None
+) -> None:
     evidence = {"kind": claim.kind, "reason": reason}
     is_over = kind.gives_up_after is not None and clock.now() - claim.created_at > kind.gives_up_after
     fails_often = patience is not None and claim.attempts >= patience
@@ -222,7 +265,8 @@ def _put_off(claim: Claim, kind: Kind, reason: str, patience: int | None = None)
     if fails_often:
         # Money hangs on it, and its attempts may have been mere waiting: a person looks, and it goes on.
         open_case(CaseKind.DEAD_LETTER, claim.effect_key, evidence)
-    outbox.delay(claim, kind.pauses[min(claim.attempts, len(kind.pauses)) - 1], reason)
+    usual = kind.pauses[min(claim.attempts, len(kind.pauses)) - 1]
+    outbox.delay(claim, pause.total_seconds() if pause else usual, reason)
 
 
 def end_overdue_orders(limit: int = _BATCH) -> int:

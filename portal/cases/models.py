@@ -38,6 +38,12 @@ class CaseKind(StrEnum):
     """Bill and books disagree about an amount, or about what became of the money."""
     BILL_OVERDUE = "bill_overdue"
     """The bill of a day has not come, or cannot be used."""
+    REFUND_UNKNOWN = "refund_unknown"
+    """A genuine refund that cannot be booked, or one the gateway hints at and nobody here knows."""
+    REFUND_FAILED = "refund_failed"
+    """Refused, abnormal or closed at the gateway: a person decides what follows."""
+    REFUND_PENDING = "refund_pending"
+    """Without an end for an hour."""
 
 
 class CaseStatus(StrEnum):

@@ -85,6 +85,18 @@ def resolve_case(case_id: int, why: str) -> bool:
     return True
 
 
+def settle_case(kind: CaseKind, dedup_key: str, why: str) -> None:
+    """Close the case that a cause has, in the running transaction, because the cause is gone.
+
+    Args:
+        kind, dedup_key: as the case was opened with; nothing happens when there is none.
+        why: what made the cause go away, shown with the case.
+    """
+    case_id = db.session.scalar(sa.select(Case.id).where(Case.dedup_key == f"{kind}:{dedup_key}"))
+    if case_id is not None:
+        resolve_case(case_id, why)
+
+
 @transactional
 def close_case(case_id: int, reason: str, actor: str) -> bool:
     """Close a case for good; return False when it was closed already.

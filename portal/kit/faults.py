@@ -26,6 +26,13 @@ POINTS = frozenset(
         "close.after_call",
         "mail.after_send",
         "bill.mid_import",
+        "refund.after_reserve",
+        "refund.before_request_commit",
+        "refund.before_approve_commit",
+        "refund.after_approve",
+        "refund.before_call",
+        "refund.after_call",
+        "refund.before_settle_commit",
         "batch.before_commit",
     }
 )

@@ -38,6 +38,11 @@ def new_out_trade_no(mode_letter: str, moment: datetime) -> str:
     return f"LB{mode_letter}{moment.astimezone(BEIJING):%y%m%d}{random_text(18)}"
 
 
+def new_out_refund_no(mode_letter: str, moment: datetime) -> str:
+    """Return our number of a refund at a gateway: as `new_out_trade_no`, beginning `LR`."""
+    return f"LR{mode_letter}{moment.astimezone(BEIJING):%y%m%d}{random_text(18)}"
+
+
 def new_secret() -> str:
     """Return a bearer secret of 256 bits, safe in URLs and cookies."""
     return secrets.token_urlsafe(32)

@@ -29,3 +29,44 @@ def post_payment(
         order_id=order_id,
         created_at=clock.now(),
     )
+
+
+def post_refund(
+    refund_id: int, gateway: str, debit_account: str, order_id: int, amount_fen: int, currency: str
+) -> None:
+    """Book money that a gateway gave back for us, in the running transaction, from SALES or UNAPPLIED.
+
+    Raises:
+        IntegrityError: when this refund has been booked (unique source and kind).
+    """
+    db.session.execute(
+        sa.insert(LedgerEntry).values(
+            source_type="refund",
+            source_id=refund_id,
+            kind="refund",
+            debit_account=debit_account,
+            credit_account=f"gateway:{gateway}",
+            amount_fen=amount_fen,
+            currency=currency,
+            order_id=order_id,
+            created_at=clock.now(),
+        )
+    )
+
+
+def account_of_payment(payment_id: int) -> str | None:
+    """Return where a payment was booked, SALES or UNAPPLIED; None when it was not (yet)."""
+    return db.session.scalar(
+        sa.select(LedgerEntry.credit_account).where(
+            LedgerEntry.source_type == "payment",
+            LedgerEntry.source_id == payment_id,
+            LedgerEntry.kind == "payment",
+        )
+    )
+
+
+def payments_credited_to(account: str) -> sa.Select[int]:
+    """Return the query of the ids of payments that were booked to `account`."""
+    return sa.select(LedgerEntry.source_id).where(
+        LedgerEntry.source_type == "payment", LedgerEntry.credit_account == account
+    )

@@ -206,6 +206,34 @@ def replace_license(license_id: str, grant: Grant, extra_days: int, key_ring: Ke
     return sign_license(old.entitlement_id, grant, key_ring, revision=old.revision + 1, expires_at=expires_at)
 
 
+@dataclass(frozen=True)
+class Withdrawn:
+    """What was taken away: the right, and the licenses that proved it."""
+
+    entitlement_id: int | None
+    license_ids: list[str]
+
+
+def withdraw_of_payment(payment_id: int, reason: str) -> Withdrawn:
+    """Revoke the right that a payment bought and every good license of it, in the running transaction.
+
+    One past its end is revoked as well: a license that was paid back is never shown as merely expired.
+    """
+    entitlement_id = db.session.scalar(sa.select(Entitlement.id).where(Entitlement.payment_id == payment_id))
+    if entitlement_id is None:
+        return Withdrawn(None, [])
+    good = sa.select(License.id).where(
+        License.entitlement_id == entitlement_id, License.status == LicenseStatus.ACTIVE.value
+    )
+    revoked = [license_id for license_id in db.session.scalars(good) if withdraw(license_id, reason)]
+    db.session.execute(
+        sa.update(Entitlement)
+        .where(Entitlement.id == entitlement_id)
+        .values(status=EntitlementStatus.REVOKED.value, active_key=None)
+    )
+    return Withdrawn(entitlement_id, revoked)
+
+
 class LicenseCode(StrEnum):
     """The verdict on a license text."""
 

@@ -4,12 +4,13 @@ import sqlalchemy as sa
 
 from portal.cases.models import CaseKind
 from portal.cases.services import open_case
-from portal.gateways.base import PaymentNotice, VerifiedNotification
+from portal.gateways.base import PaymentNotice, RefundNotice, VerifiedNotification
 from portal.kit import clock, faults
 from portal.kit.db import add_row, db, table_of, transactional
 from portal.notifications.models import Notification
 from portal.payments.models import Verdict, VerifiedBy
 from portal.payments.settle import settle_payment
+from portal.refunds.settle import settle_refund
 from portal.tools import Tools
 
 _notifications = table_of(Notification).c
@@ -48,7 +49,9 @@ def _apply(received: VerifiedNotification, tools: Tools) -> Verdict:
     match received.notice:
         case PaymentNotice() as notice:
             return settle_payment(notice, VerifiedBy.NOTIFY, tools)
-        case _:
+        case RefundNotice() as notice:
+            return settle_refund(notice, VerifiedBy.NOTIFY, tools)
+        case None:
             evidence = {
                 "event_id": received.event_id,
                 "event_type": received.event_type,

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from portal.kit import clock
 from portal.licenses.models import License
-from portal.orders.models import Order, OrderStatus
+from portal.orders.models import Order, OrderStatus, RefundState
 from portal.payments.models import Payment, PaymentStatus
 from portal.payments.queries import Purchase
 
@@ -29,6 +29,11 @@ class CheckoutState(StrEnum):
     FAILED = "failed"
     REFUND_DUE = "refund_due"
     """Money came that did not buy this order (too late, or not the right amount): it goes back."""
+    REFUNDING = "refunding"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    REFUNDED = "refunded"
+    REFUND_ABNORMAL = "refund_abnormal"
+    """The money could not reach the payer's account; the shop repairs it at WeChat."""
 
 
 _SLOW = frozenset({CheckoutState.GATEWAY_DOWN, CheckoutState.DELIVERY_DELAYED})
@@ -39,8 +44,16 @@ FINAL = frozenset(
         CheckoutState.CANCELLED,
         CheckoutState.FAILED,
         CheckoutState.REFUND_DUE,
+        CheckoutState.REFUNDING,
+        CheckoutState.PARTIALLY_REFUNDED,
+        CheckoutState.REFUNDED,
+        CheckoutState.REFUND_ABNORMAL,
     }
 )
+_UNDER_WAY = {
+    RefundState.PROCESSING.value: CheckoutState.REFUNDING,
+    RefundState.ABNORMAL.value: CheckoutState.REFUND_ABNORMAL,
+}
 
 
 @dataclass(frozen=True)
@@ -70,12 +83,14 @@ class CheckoutPage:
         order = self.order
         if self.purchase.has_refund_due and not order.is_paid:
             return CheckoutState.REFUND_DUE
+        if order.refund_state in _UNDER_WAY:
+            return _UNDER_WAY[order.refund_state]
         if order.status == OrderStatus.COMPLETED:
-            return CheckoutState.DELIVERED
+            return CheckoutState.PARTIALLY_REFUNDED if self.refunded_fen else CheckoutState.DELIVERED
         if order.status == OrderStatus.PAID:
             return CheckoutState.DELIVERY_DELAYED if self._is_delivery_late else CheckoutState.DELIVERING
         if order.status != OrderStatus.PENDING:
-            return CheckoutState(order.status)
+            return CheckoutState.REFUNDED if self.purchase.returned_fen else CheckoutState(order.status)
         if order.closing or order.is_past_deadline:
             return CheckoutState.CONFIRMING
         return self._state_of_attempt()
@@ -97,6 +112,24 @@ class CheckoutPage:
     def was_paid_twice(self) -> bool:
         """Tell whether money came that this paid order did not need: it goes back."""
         return self.purchase.has_refund_due and self.order.is_paid
+
+    @property
+    def refunded_fen(self) -> int:
+        """What went back of the payment that bought this."""
+        paid = self.purchase.bought_by
+        return paid.refunded_fen if paid else 0
+
+    @property
+    def under_way_fen(self) -> int:
+        """What of it is on its way back."""
+        paid = self.purchase.bought_by
+        return paid.reserved_fen - paid.refunded_fen if paid else 0
+
+    @property
+    def goes_back_whole(self) -> bool:
+        """Tell whether all that was paid goes back, which ends the license."""
+        paid = self.purchase.bought_by
+        return paid is not None and paid.reserved_fen == paid.amount_fen
 
     @property
     def is_final(self) -> bool:

@@ -16,7 +16,7 @@ from portal.kit.db import db, table_of
 from portal.kit.errors import NotFound
 from portal.learners.models import Learner
 from portal.licenses.models import Entitlement, License
-from portal.orders.models import Order, OrderStatus
+from portal.orders.models import Order, OrderStatus, RefundState
 from portal.outbox.models import Job
 from portal.payments.models import Payment, PaymentStatus
 from portal.payments.queries import Purchase, mail_job_of, purchase_of
@@ -51,7 +51,9 @@ class OrderLine(NamedTuple):
     closing: str | None
     created_at: datetime
     expires_at: datetime
+    refund_state: str | None
     license_id: str | None
+    refunded_fen: int | None
 
     def title(self, locale: str) -> str:
         """Return the title in the language of `locale` (`en…`, else Chinese)."""
@@ -60,27 +62,41 @@ class OrderLine(NamedTuple):
     @property
     def state(self) -> str:
         """The order's state in one word; *confirming* while nobody knows yet whether money came."""
-        return _state(self.status, self.closing, self.expires_at)
+        return _state(self.status, self.closing, self.expires_at, self.refund_state, self.refunded_fen or 0)
 
 
-def order_state(order: Order) -> str:
-    """Return the state of an order in one word of the checkout's vocabulary."""
-    return _state(order.status, order.closing, order.expires_at)
+def order_state(order: Order, refunded_fen: int) -> str:
+    """Return the state of an order in one word of the checkout's vocabulary.
+
+    Args:
+        refunded_fen: what went back of the payment that bought it.
+    """
+    return _state(order.status, order.closing, order.expires_at, order.refund_state, refunded_fen)
 
 
-def _state(status: str, closing: str | None, expires_at: datetime) -> str:
+_UNDER_WAY = {RefundState.PROCESSING.value: "refunding", RefundState.ABNORMAL.value: "refund_abnormal"}
+
+
+def _state(
+    status: str, closing: str | None, expires_at: datetime, refund_state: str | None, refunded_fen: int
+) -> str:
+    if refund_state in _UNDER_WAY:
+        return _UNDER_WAY[refund_state]
+    if status == OrderStatus.COMPLETED and refunded_fen:
+        return "partially_refunded"
     is_ending = closing is not None or clock.now() >= expires_at
     return "confirming" if status == OrderStatus.PENDING and is_ending else status
 
 
 # Columns instead of mapped objects, and put together once: this page is read most.
 _orders, _rights, _licenses = table_of(Order), table_of(Entitlement), table_of(License)
+_payments = table_of(Payment)
 _LINES = (
-    sa.select(*(_orders.c[name] for name in OrderLine._fields[:-1]), _licenses.c.id)
+    sa.select(*(_orders.c[name] for name in OrderLine._fields[:-2]), _licenses.c.id, _payments.c.refunded_fen)
     .select_from(
-        _orders.outerjoin(_rights, _rights.c.order_id == _orders.c.id).outerjoin(
-            _licenses, _licenses.c.active_key == _rights.c.id
-        )
+        _orders.outerjoin(_rights, _rights.c.order_id == _orders.c.id)
+        .outerjoin(_licenses, _licenses.c.active_key == _rights.c.id)
+        .outerjoin(_payments, _payments.c.id == _rights.c.payment_id)
     )
     .where(_orders.c.learner_id == sa.bindparam("learner_id"))
     .order_by(_orders.c.created_at.desc(), _orders.c.id.desc())
@@ -138,8 +154,12 @@ class OrderHistory:
     @property
     def state(self) -> str:
         """The order's state in one word of the checkout's vocabulary."""
-        is_owed_back = self.purchase.has_refund_due and not self.order.is_paid
-        return "refund_due" if is_owed_back else order_state(self.order)
+        bought_by = self.purchase.bought_by
+        if not self.order.is_paid and self.purchase.has_refund_due:
+            return "refund_due"
+        if not self.order.is_paid and self.purchase.returned_fen:
+            return "refunded"
+        return order_state(self.order, bought_by.refunded_fen if bought_by else 0)
 
 
 def order_of(learner: Learner, public_id: str) -> OrderHistory:

@@ -26,6 +26,15 @@ _MONEY_CASES = (CaseKind.MISMATCH.value, CaseKind.DUPLICATE.value, CaseKind.LATE
 
 
 @dataclass(frozen=True)
+class Sums:
+    """What was paid, in fen; what of it refunds hold, what is back included; and what is back."""
+
+    amount_fen: int
+    reserved_fen: int
+    refunded_fen: int
+
+
+@dataclass(frozen=True)
 class Purchase:
     """An order and what belongs to it. `payment` is the open attempt, else the latest."""
 
@@ -36,6 +45,10 @@ class Purchase:
     has_refund_due: bool
     """Money came that could not be applied and waits for a person or a refund."""
     buyer_tag: str
+    bought_by: Sums | None = None
+    """Of the attempt that the license stands on."""
+    returned_fen: int = 0
+    """What went back of all money that came for the order."""
 
 
 def purchase_of(learner: Learner, order_public_id: str, *, with_qr: bool = False) -> Purchase:
@@ -49,7 +62,7 @@ def purchase_of(learner: Learner, order_public_id: str, *, with_qr: bool = False
     ).first()
     if row is None:
         raise NotFound
-    order, payment, license_, was_code_shown, has_refund_due = row
+    order, payment, license_, was_code_shown, has_refund_due, returned_fen, *sums = row
     return Purchase(
         order=order,
         payment=payment,
@@ -57,6 +70,8 @@ def purchase_of(learner: Learner, order_public_id: str, *, with_qr: bool = False
         was_code_shown=was_code_shown,
         has_refund_due=has_refund_due,
         buyer_tag=learner.tag,
+        bought_by=Sums(*sums) if sums[0] is not None else None,
+        returned_fen=int(returned_fen or 0),
     )
 
 
@@ -65,13 +80,26 @@ def _purchase(with_qr: bool) -> Any:
     """Return the one statement that reads an order with all that belongs to it."""
     attempt = sa.orm.aliased(Payment)
     latest = sa.select(sa.func.max(attempt.id)).where(attempt.order_id == Order.id).scalar_subquery()
+    bought_by = sa.orm.aliased(Payment)
+    returned = sa.select(sa.func.sum(attempt.refunded_fen)).where(attempt.order_id == Order.id)
     was_shown = sa.exists().where(attempt.order_id == Order.id, attempt.code_url.is_not(None))
     return (
-        sa.select(Order, Payment, License, was_shown, refund_is_due())
+        sa.select(
+            Order,
+            Payment,
+            License,
+            was_shown,
+            refund_is_due(),
+            returned.scalar_subquery(),
+            bought_by.amount_fen,
+            bought_by.reserved_fen,
+            bought_by.refunded_fen,
+        )
         .select_from(Order)
         .outerjoin(Payment, Payment.id == latest)
         .outerjoin(Entitlement, Entitlement.order_id == Order.id)
         .outerjoin(License, License.active_key == Entitlement.id)
+        .outerjoin(bought_by, bought_by.id == Entitlement.payment_id)
         .where(Order.public_id == sa.bindparam("public_id"), Order.learner_id == sa.bindparam("learner_id"))
         .options(sa.orm.defer(Payment.request), *([] if with_qr else [sa.orm.defer(Payment.qr_svg)]))
         # What another transaction changed since must show, whatever this session read before.

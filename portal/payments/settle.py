@@ -50,6 +50,9 @@ _LOCK = (
         _payments.currency,
         _payments.status,
         _payments.transaction_id,
+        _payments.paid_at,
+        _payments.reserved_fen,
+        _payments.refunded_fen,
         _orders.public_id.label("order_public_id"),
         _orders.status.label("order_status"),
         _orders.closing,
@@ -99,6 +102,8 @@ def settle_payment(notice: PaymentNotice, verified_by: VerifiedBy, tools: Tools)
         )
         _open_case(kind, notice, row, text)
         return Verdict.CASE
+    if notice.has_refund and not row.refunded_fen:
+        _learn_refunds(row.id)
     if row.transaction_id is not None:
         return Verdict.DUPLICATE
     _mark_paid(row, notice, verified_by)
@@ -116,6 +121,13 @@ def settle_payment(notice: PaymentNotice, verified_by: VerifiedBy, tools: Tools)
         verdict=verdict.value,
     )
     return verdict
+
+
+def _learn_refunds(payment_id: int) -> None:
+    """Put on record that some of a payment went back and nobody here knows of it: refunds are asked about."""
+    effect_key = f"learn_refunds:{payment_id}"
+    if not outbox.is_recorded(effect_key):
+        outbox.add("learn_refunds", effect_key, payment_id)
 
 
 def _problem(notice: PaymentNotice, row: Any, tools: Tools) -> tuple[CaseKind, str] | None:

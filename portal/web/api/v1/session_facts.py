@@ -27,6 +27,7 @@ _STATUS = {
     S.CANCELLED: "cancelled",
     S.FAILED: "failed",
     S.REFUND_DUE: "refunded",
+    S.REFUNDED: "refunded",
 }
 _MESSAGES = {
     S.PREPARING: _l("The payment is being prepared. The code to scan follows in a moment."),
@@ -42,6 +43,12 @@ _MESSAGES = {
     S.CANCELLED: _l("The order was cancelled and you were not charged."),
     S.FAILED: _l("WeChat Pay did not accept the order. You were not charged; please try again."),
     S.REFUND_DUE: _l("You paid for something you have already, or twice. The money goes back to you."),
+    S.REFUNDING: _l("Your money is on its way back to you."),
+    S.REFUND_ABNORMAL: _l(
+        "Your money could not reach the account you paid with. We are putting it right; you need do nothing."
+    ),
+    S.PARTIALLY_REFUNDED: _l("A part of your payment went back to you. Your license is good."),
+    S.REFUNDED: _l("Your money went back to you."),
 }
 _REVOKED = _l("The license of this order was revoked. If you do not know why, please write to us.")
 _PAID_TWICE = _l("Your license is ready. You paid twice: the second payment goes back to you.")
@@ -70,10 +77,9 @@ def session_facts(purchase: Purchase) -> dict[str, Any]:
 
 
 def session_status(checkout: CheckoutPage) -> str:
-    """Return the status; one paid twice is completed all the same."""
-    if checkout.state is S.REFUND_DUE and checkout.order.is_paid:
-        return checkout.order.status
-    return _STATUS[checkout.state]
+    """Return the status; a purchase of which a part goes back is completed all the same."""
+    # While money goes back, what was bought is what it was.
+    return _STATUS.get(checkout.state, checkout.order.status)
 
 
 def poll_after(checkout: CheckoutPage) -> int:
@@ -82,10 +88,10 @@ def poll_after(checkout: CheckoutPage) -> int:
 
 
 def _message(checkout: CheckoutPage) -> Any:
-    if checkout.order.status == "completed":
-        if checkout.license is None:
-            return _REVOKED
-        return _PAID_TWICE if checkout.state is S.REFUND_DUE else _MESSAGES[S.DELIVERED]
+    if checkout.order.status == "completed" and checkout.license is None:
+        return _REVOKED
+    if checkout.was_paid_twice and checkout.state is S.DELIVERED:
+        return _PAID_TWICE
     return _MESSAGES[checkout.state]
 
 

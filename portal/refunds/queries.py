@@ -1,0 +1,92 @@
+"""Reads about refunds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from portal.kit import clock
+from portal.kit.db import db
+from portal.ledger.services import SALES, payments_credited_to
+from portal.orders.models import Order, OrderStatus
+from portal.payments.models import Payment, PaymentStatus
+from portal.refunds.models import LicenseEffect, Refund, RefundStatus
+from portal.refunds.request import APART, LONGEST, MOST_PARTS
+
+_NEVER_HAPPENED = (RefundStatus.REFUSED.value, RefundStatus.WITHDRAWN.value)
+
+
+def refunds_of_order(order_id: int) -> Sequence[Refund]:
+    """Return the refunds of an order that the caller has found to be the learner's, oldest first."""
+    query = sa.select(Refund).where(Refund.order_id == order_id).order_by(Refund.id)
+    return db.session.scalars(query.execution_options(populate_existing=True)).all()
+
+
+@dataclass(frozen=True)
+class Refundable:
+    """A payment and what of it can still be given back. Amounts in fen."""
+
+    payment: Payment
+    order: Order
+    is_purchase: bool
+    """Whether it bought its order; else the money waits for its way back and no license hangs on it."""
+    parts: int
+    next_at: datetime | None
+    """The earliest moment of another part, None when it is now."""
+
+    @property
+    def remaining_fen(self) -> int:
+        """What is neither given back nor held by another refund."""
+        return self.payment.amount_fen - self.payment.reserved_fen
+
+    @property
+    def until(self) -> datetime:
+        """The last moment that the gateway gives this payment back."""
+        return (self.payment.paid_at or self.payment.created_at) + LONGEST
+
+    @property
+    def parts_left(self) -> int:
+        """How many more parts there may be."""
+        return max(0, MOST_PARTS - self.parts)
+
+    @property
+    def is_possible(self) -> bool:
+        """Tell whether a refund can be asked for now."""
+        return bool(self.remaining_fen and self.parts_left and clock.now() < self.until)
+
+    def effect_of(self, amount_fen: int, wished: LicenseEffect) -> LicenseEffect:
+        """Return what becomes of the license when so much is given back: said before the button is pressed."""
+        if not self.is_purchase:
+            return LicenseEffect.KEEP
+        return LicenseEffect.REVOKE if amount_fen == self.remaining_fen else wished
+
+
+def refundables_of(order_id: int) -> list[Refundable]:
+    """Return the payments of an order that were paid, the one that bought it first."""
+    payments = db.session.execute(
+        sa.select(Payment, Order, Payment.id.in_(payments_credited_to(SALES)))
+        .join(Order, Order.id == Payment.order_id)
+        .where(Payment.order_id == order_id, Payment.status == PaymentStatus.PAID.value)
+        .order_by(Payment.id)
+        .execution_options(populate_existing=True)
+    ).all()
+    found = [_refundable(payment, order, bool(is_purchase)) for payment, order, is_purchase in payments]
+    return sorted(found, key=lambda one: not one.is_purchase)
+
+
+def _refundable(payment: Payment, order: Order, is_purchase: bool) -> Refundable:
+    parts, latest = db.session.execute(
+        sa.select(sa.func.count(), sa.func.max(Refund.created_at)).where(
+            Refund.payment_id == payment.id, Refund.status.not_in(_NEVER_HAPPENED)
+        )
+    ).one()
+    next_at = latest + APART if latest is not None and clock.now() < latest + APART else None
+    return Refundable(payment, order, is_purchase, parts, next_at)
+
+
+def may_learner_ask(order: Order, refundables: Sequence[Refundable]) -> bool:
+    """Tell whether the order's page offers the learner to ask for the money back."""
+    if order.status not in (OrderStatus.PAID, OrderStatus.COMPLETED):
+        return False
+    return any(one.is_purchase and one.is_possible for one in refundables)
