@@ -178,8 +178,6 @@ KINDS: dict[str, Kind] = {
     "run_batch": Kind(_run_batch, (1,)),
     # Every half hour; the day itself says when a person is told.
     "reconcile_day": Kind(_reconcile_day, (1800,)),
-
-
     "refund_call": Kind(_refund_call, (5, 10, 30, 60, 300)),
     # After the first look at one minute.
     "refund_query": Kind(_refund_query, (60, 120, 300, 600, 1800, 3600)),

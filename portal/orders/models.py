@@ -115,6 +115,11 @@ class Order(Base):
         return self.status == OrderStatus.PENDING
 
     @property
+    def was_paid(self) -> bool:
+        """Tell whether the money for this order was ever confirmed, given back or not."""
+        return self.is_paid or self.status == OrderStatus.REFUNDED
+
+    @property
     def is_paid(self) -> bool:
         """Tell whether the money for this order is confirmed."""
         return self.status in {OrderStatus.PAID, OrderStatus.COMPLETED}

@@ -1,5 +1,7 @@
 """Mails about refunds: on its way, done, refused."""
 
+from dataclasses import dataclass
+from email.message import EmailMessage
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +17,16 @@ from portal.orders.models import Order
 from portal.refunds.models import Refund
 
 
-def _mail(template: str, refund_id: str, effect_key: str, mailer: Mailer, settings: Settings) -> None:
+@dataclass(frozen=True)
+class _Letter:
+    """Whom a mail goes to, and what it tells."""
+
+    locale: str
+    email: str
+    facts: dict[str, Any]
+
+
+def _about(refund_id: str, settings: Settings) -> _Letter:
     row: Any = db.session.execute(
         sa.select(Refund, Order, Learner)
         .join(Order, Order.id == Refund.order_id)
@@ -23,19 +34,18 @@ def _mail(template: str, refund_id: str, effect_key: str, mailer: Mailer, settin
         .where(Refund.id == int(refund_id))
     ).one()
     refund, order, learner = row
-    message = compose(
-        template,
-        learner.locale,
-        learner.email,
-        effect_key,
-        settings,
-        refund=refund,
-        order=order,
-        course_title=order.title(learner.locale),
-        order_url=f"{settings.PORTAL_BASE_URL}/account/orders/{order.public_id}",
-        bought_something=account_of_payment(refund.payment_id) == SALES,
-        is_license_revoked=_is_revoked(refund.payment_id),
-    )
+    facts = {
+        "refund": refund,
+        "order": order,
+        "course_title": order.title(learner.locale),
+        "order_url": f"{settings.PORTAL_BASE_URL}/account/orders/{order.public_id}",
+        "bought_something": account_of_payment(refund.payment_id) == SALES,
+        "is_license_revoked": _is_revoked(refund.payment_id),
+    }
+    return _Letter(learner.locale, learner.email, facts)
+
+
+def _send(message: EmailMessage, mailer: Mailer) -> None:
     forbid_open_transaction()
     mailer.send(message)
 
@@ -51,7 +61,8 @@ def mail_started(refund_id: str, effect_key: str, mailer: Mailer, settings: Sett
     Raises:
         MailNotSent: try again later.
     """
-    _mail("refund_started", refund_id, effect_key, mailer, settings)
+    to = _about(refund_id, settings)
+    _send(compose("refund_started", to.locale, to.email, effect_key, settings, **to.facts), mailer)
 
 
 def mail_done(refund_id: str, effect_key: str, mailer: Mailer, settings: Settings) -> None:
@@ -60,7 +71,8 @@ def mail_done(refund_id: str, effect_key: str, mailer: Mailer, settings: Setting
     Raises:
         MailNotSent: try again later.
     """
-    _mail("refund_done", refund_id, effect_key, mailer, settings)
+    to = _about(refund_id, settings)
+    _send(compose("refund_done", to.locale, to.email, effect_key, settings, **to.facts), mailer)
 
 
 def mail_refused(refund_id: str, effect_key: str, mailer: Mailer, settings: Settings) -> None:
@@ -69,4 +81,5 @@ def mail_refused(refund_id: str, effect_key: str, mailer: Mailer, settings: Sett
     Raises:
         MailNotSent: try again later.
     """
-    _mail("refund_refused", refund_id, effect_key, mailer, settings)
+    to = _about(refund_id, settings)
+    _send(compose("refund_refused", to.locale, to.email, effect_key, settings, **to.facts), mailer)

@@ -21,7 +21,19 @@ _STATUS = {
     CheckoutState.EXPIRED: "expired",
     CheckoutState.CANCELLED: "cancelled",
     CheckoutState.FAILED: "failed",
+    CheckoutState.REFUNDING: "completed",
+    CheckoutState.REFUND_ABNORMAL: "completed",
+    CheckoutState.PARTIALLY_REFUNDED: "completed",
+    CheckoutState.REFUNDED: "refunded",
 }
+_UNDER_WAY = {CheckoutState.REFUNDING: "processing", CheckoutState.REFUND_ABNORMAL: "abnormal"}
+_SUMS = {
+    CheckoutState.REFUNDING: (9900, 0),
+    CheckoutState.REFUND_ABNORMAL: (9900, 0),
+    CheckoutState.PARTIALLY_REFUNDED: (4000, 4000),
+    CheckoutState.REFUNDED: (9900, 9900),
+}
+"""What refunds hold and what went back."""
 _LATE = timedelta(minutes=5)
 
 
@@ -41,6 +53,7 @@ def checkout_in(state: CheckoutState, was_code_shown: bool = True) -> CheckoutPa
         mode="test",
         status=_STATUS.get(state, "pending"),
         closing="expired" if state is CheckoutState.CONFIRMING else None,
+        refund_state=_UNDER_WAY.get(state),
         version=3,
         created_at=now,
         expires_at=now + timedelta(minutes=30),
@@ -49,14 +62,23 @@ def checkout_in(state: CheckoutState, was_code_shown: bool = True) -> CheckoutPa
     purchase = Purchase(
         order=order,
         payment=_payment(state),
-        license=_license() if state is CheckoutState.DELIVERED else None,
+        license=_license() if order.status == "completed" else None,
         was_code_shown=was_code_shown,
         has_refund_due=state is CheckoutState.REFUND_DUE,
         buyer_tag="7Q4K",
+        bought_by=_bought_by(state),
+        returned_fen=_SUMS.get(state, (0, 0))[1],
     )
     page = CheckoutPage(purchase)
     assert page.state is state
     return page
+
+
+def _bought_by(state: CheckoutState) -> Payment | None:
+    if state not in _SUMS:
+        return None
+    reserved, refunded = _SUMS[state]
+    return Payment(status="paid", amount_fen=9900, reserved_fen=reserved, refunded_fen=refunded)
 
 
 def _payment(state: CheckoutState) -> Payment | None:

@@ -92,6 +92,7 @@ export function transactionPage(fields: Fields): TransactionPage {
 function transaction(fields: Fields): Transaction {
   return {
     id: fields.text('id'),
+    sessionId: fields.text('session_id'),
     type: fields.text('type'),
     status: fields.text('status'),
     amount: fields.integer('amount'),

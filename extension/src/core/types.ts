@@ -79,6 +79,8 @@ export interface CreatedSession {
 /** A line of the learner's history. */
 export interface Transaction {
   readonly id: string;
+  /** The session it belongs to: the purchase itself, or the one that a refund is of. */
+  readonly sessionId: string;
   readonly type: string;
   readonly status: string;
   /** Fen. */

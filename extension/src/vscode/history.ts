@@ -29,7 +29,7 @@ export async function showHistory(client: PortalClient, words: Words): Promise<v
       return;
     }
     if (choice.transaction !== undefined) {
-      const address = new URL(`/checkout/${encodeURIComponent(choice.transaction.id)}`, client.origin);
+      const address = new URL(`/checkout/${encodeURIComponent(choice.transaction.sessionId)}`, client.origin);
       await vscode.env.openExternal(vscode.Uri.parse(address.href, true));
       return;
     }

@@ -25,6 +25,8 @@ from portal.payments.history import (
     payable_orders_of,
 )
 from portal.payments.queries import mail_job_of
+from portal.refunds.models import RefundStatus
+from portal.refunds.queries import may_learner_ask, refundables_of, refunds_of_order
 from portal.web.account.wording import browser_name, license_state, mail_text, timeline
 from portal.web.auth import current_session, login_required, required_learner, sign_out
 from portal.web.limits import limiter
@@ -87,7 +89,14 @@ def _order(order_id: str) -> OrderHistory:
 def order(order_id: str) -> str:
     """Show one order: what it is, what happened, and the numbers to quote to support."""
     history = _order(order_id)
-    return render_template("account/order.html", history=history, timeline=timeline(history))
+    refunds = refunds_of_order(history.order.id)
+    return render_template(
+        "account/order.html",
+        history=history,
+        refunds=refunds,
+        may_ask=may_learner_ask(history.order, refundables_of(history.order.id)),
+        timeline=timeline(history, refunds),
+    )
 
 
 @bp.get("/orders/<order_id>/receipt")
@@ -95,9 +104,14 @@ def order(order_id: str) -> str:
 def receipt(order_id: str) -> str:
     """A proof of payment to print; there is one when there is a payment."""
     history = _order(order_id)
-    if not history.order.is_paid or history.paid is None:
+    if not history.order.was_paid or history.paid is None:
         raise NotFound
-    return render_template("account/receipt.html", history=history)
+    done = [refund for refund in refunds_of_order(history.order.id) if refund.payment_id == history.paid.id]
+    return render_template(
+        "account/receipt.html",
+        history=history,
+        refunds=[refund for refund in done if refund.status == RefundStatus.SUCCEEDED],
+    )
 
 
 @bp.get("/licenses")

@@ -1,18 +1,21 @@
 """How the account says what the rows hold: an order's course of events, a license's state, a browser."""
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flask_babel import gettext as _
 
 from portal.kit import clock
+from portal.kit.wording import price_text
 from portal.learners.addresses import masked
 from portal.licenses.models import License, LicenseStatus
 from portal.orders.models import OrderStatus
 from portal.outbox.models import Job, JobStatus
 from portal.payments.history import OrderHistory
 from portal.payments.models import Payment
+from portal.refunds.models import Origin, Refund, RefundStatus
 
 _EXPIRES_SOON = timedelta(days=30)
 
@@ -45,7 +48,7 @@ class Step:
     text: str
 
 
-def timeline(history: OrderHistory) -> list[Step]:
+def timeline(history: OrderHistory, refunds: Sequence[Refund]) -> list[Step]:
     """Return what happened to an order, in order; read from the rows, so it cannot disagree with them."""
     order, license_, mailing = history.order, history.license, history.mailing
     shown_at = min((payment.code_url_at for payment in history.payments if payment.code_url_at), default=None)
@@ -62,9 +65,23 @@ def timeline(history: OrderHistory) -> list[Step]:
         (license_.issued_at if license_ else None, _("Your license was made.")),
         (mailing.done_at if mailing else None, _("The license was sent by e-mail.")),
         (order.closed_at, ends.get(order.status)),
+        *(step for refund in refunds for step in _steps_of(refund)),
     )
     # Sorting keeps the order of what happened at the same moment.
     return sorted((Step(at, text) for at, text in happened if at and text), key=lambda step: step.at)
+
+
+def _steps_of(refund: Refund) -> Iterator[tuple[datetime | None, str]]:
+    amount = price_text(refund.amount_fen)
+    if refund.origin == Origin.LEARNER:
+        yield refund.created_at, _("You asked for %(amount)s back.", amount=amount)
+    yield refund.approved_at, _("The refund of %(amount)s was approved.", amount=amount)
+    yield refund.succeeded_at, _("%(amount)s went back to you.", amount=amount)
+    ends = {
+        RefundStatus.REFUSED.value: _("Your request was not accepted."),
+        RefundStatus.WITHDRAWN.value: _("You withdrew your request."),
+    }
+    yield refund.ended_at, ends.get(refund.status, "")
 
 
 def _moment_of_paying(paid: Payment | None, shown_at: datetime | None) -> datetime | None:

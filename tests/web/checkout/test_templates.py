@@ -21,6 +21,10 @@ SAYS = {
     CheckoutState.CANCELLED: ("订单已取消，未扣款", "Order cancelled; you have not been charged"),
     CheckoutState.FAILED: ("支付未完成，未扣款", "Payment not completed; you have not been charged"),
     CheckoutState.REFUND_DUE: ("将原路退回", "did not owe and return it"),
+    CheckoutState.REFUNDING: ("退款正在处理中", "Your refund is on its way"),
+    CheckoutState.PARTIALLY_REFUNDED: ("部分款项已退回", "A part of your payment went back to you"),
+    CheckoutState.REFUNDED: ("款项已退回", "Your money went back to you"),
+    CheckoutState.REFUND_ABNORMAL: ("退款比平时慢", "Your refund takes longer than usual"),
 }
 CAN = {
     CheckoutState.PREPARING: {"/cancel"},
@@ -34,6 +38,10 @@ CAN = {
     CheckoutState.CANCELLED: {"/courses/cpp-primer-5th", "/check"},
     CheckoutState.FAILED: {"/courses/cpp-primer-5th", "mailto:"},
     CheckoutState.REFUND_DUE: {"/account/licenses", "mailto:"},
+    CheckoutState.REFUNDING: {"/account/orders/", "mailto:"},
+    CheckoutState.PARTIALLY_REFUNDED: {"/download", "/account/orders/"},
+    CheckoutState.REFUNDED: {"/account/orders/", "/courses/cpp-primer-5th"},
+    CheckoutState.REFUND_ABNORMAL: {"/account/orders/", "mailto:"},
 }
 NOT_CHARGED = re.compile("扣款|not been charged|nothing has been charged")
 each_state = pytest.mark.parametrize("state", CheckoutState, ids=str)

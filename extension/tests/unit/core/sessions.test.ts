@@ -271,6 +271,7 @@ describe('lists', () => {
   it('reads history with a filter', async () => {
     const item = {
       id: ID,
+      session_id: ID,
       type: 'payment',
       status: 'completed',
       amount: 9900,

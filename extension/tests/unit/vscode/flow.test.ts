@@ -377,6 +377,7 @@ describe('signing in', () => {
 describe('history and license status', () => {
   const item = (n: number): object => ({
     id: `order-${n}`,
+    session_id: `order-${n}`,
     type: 'payment',
     status: 'completed',
     amount: 9900,

@@ -136,9 +136,10 @@ class TransactionQuery(Shape):
 
 
 class Transaction(Shape):
-    """Something that was bought, or was to be."""
+    """Something that was bought, or was to be; or money that goes or went back for it."""
 
-    id = f.String(required=True, metadata=says("The session's id."))
+    id = f.String(required=True, metadata=says("The session's id; of a refund its own number."))
+    session_id = f.String(required=True, metadata=says("The session that it belongs to."))
     type = f.String(required=True, validate=ma.validate.OneOf(TRANSACTION_TYPES))
     status = f.String(required=True, validate=ma.validate.OneOf(SESSION_STATES))
     amount = f.Integer(required=True, metadata=says("In fen."))
@@ -146,10 +147,10 @@ class Transaction(Shape):
     payment_method = f.String(required=True)
     product = f.Nested(Product, required=True)
     transaction_id = f.String(
-        required=True, allow_none=True, metadata=says("WeChat Pay's number, once paid.")
+        required=True, allow_none=True, metadata=says("WeChat Pay's number, once paid (or accepted).")
     )
     created_at = Moment("When it was begun.", required=True)
-    paid_at = Moment("When it was paid.", required=True, allow_none=True)
+    paid_at = Moment("When it was paid, or paid back.", required=True, allow_none=True)
     license_id = f.String(required=True, allow_none=True)
 
 

@@ -8,7 +8,8 @@ from flask_babel import get_locale
 from portal.devices.models import Scope
 from portal.kit import clock
 from portal.payments.attempts import WECHAT_PAY
-from portal.payments.transactions import PAYMENT, Transaction, Wanted, transactions_of
+from portal.refunds.models import Refund
+from portal.refunds.transactions import PAYMENT, REFUND, Transaction, Wanted, transactions_of
 from portal.web.api.answers import answer, written
 from portal.web.api.limits import per_account
 from portal.web.api.resource import Resource
@@ -37,12 +38,41 @@ def transactions(query: dict[str, Any]) -> Response:
 
 
 def _facts(found: Transaction) -> dict[str, Any]:
+    return _refund_facts(found, found.refund) if found.refund else _purchase_facts(found)
+
+
+def _purchase_facts(found: Transaction) -> dict[str, Any]:
     order, paid = found.order, found.paid
     return {
+        **_common_facts(found),
         "id": order.public_id,
         "type": PAYMENT,
-        "status": found.status,
         "amount": order.amount_fen,
+        "transaction_id": paid.transaction_id if paid else None,
+        "created_at": clock.iso(order.created_at),
+        "paid_at": clock.iso(paid.paid_at) if paid and paid.paid_at else None,
+        "license_id": found.license_id,
+    }
+
+
+def _refund_facts(found: Transaction, refund: Refund) -> dict[str, Any]:
+    return {
+        **_common_facts(found),
+        "id": refund.out_refund_no,
+        "type": REFUND,
+        "amount": refund.amount_fen,
+        "transaction_id": refund.refund_id,
+        "created_at": clock.iso(refund.created_at),
+        "paid_at": clock.iso(refund.succeeded_at) if refund.succeeded_at else None,
+        "license_id": None,
+    }
+
+
+def _common_facts(found: Transaction) -> dict[str, Any]:
+    order = found.order
+    return {
+        "session_id": order.public_id,
+        "status": found.status,
         "currency": order.currency,
         "payment_method": found.gateway or WECHAT_PAY,
         "product": {
@@ -50,8 +80,4 @@ def _facts(found: Transaction) -> dict[str, Any]:
             "kind": order.product_kind,
             "title": order.title(str(get_locale())),
         },
-        "transaction_id": paid.transaction_id if paid else None,
-        "created_at": clock.iso(order.created_at),
-        "paid_at": clock.iso(paid.paid_at) if paid and paid.paid_at else None,
-        "license_id": found.license_id,
     }
