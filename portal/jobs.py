@@ -42,11 +42,9 @@ from portal.payments.close import close_order, look_at_payment, start_closing
 from portal.payments.open import open_payment
 from portal.payments.settle import issue_late_license
 from portal.reconciliation.services import NoBillYet, plan_days, reconcile_run
-from portal.staff.second_factor import sweep_used_codes
-
-
 from portal.refunds.call import learn_refunds, look_at_refund, note_overdue, send_refund
 from portal.refunds.mail import mail_done, mail_refused, mail_started
+from portal.staff.second_factor import sweep_used_codes
 from portal.tools import Tools
 
 log = logging.getLogger(__name__)
