@@ -1,7 +1,9 @@
 """Post entries."""
 
+import sqlalchemy as sa
+
 from portal.kit import clock
-from portal.kit.db import add_row
+from portal.kit.db import add_row, db
 from portal.ledger.models import LedgerEntry
 
 SALES = "sales"
@@ -39,18 +41,17 @@ def post_refund(
     Raises:
         IntegrityError: when this refund has been booked (unique source and kind).
     """
-    db.session.execute(
-        sa.insert(LedgerEntry).values(
-            source_type="refund",
-            source_id=refund_id,
-            kind="refund",
-            debit_account=debit_account,
-            credit_account=f"gateway:{gateway}",
-            amount_fen=amount_fen,
-            currency=currency,
-            order_id=order_id,
-            created_at=clock.now(),
-        )
+    add_row(
+        LedgerEntry,
+        source_type="refund",
+        source_id=refund_id,
+        kind="refund",
+        debit_account=debit_account,
+        credit_account=f"gateway:{gateway}",
+        amount_fen=amount_fen,
+        currency=currency,
+        order_id=order_id,
+        created_at=clock.now(),
     )
 
 

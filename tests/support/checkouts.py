@@ -11,7 +11,7 @@ from portal.licenses.models import License
 from portal.orders.models import Order
 from portal.payments.checkout_state import CheckoutPage, CheckoutState
 from portal.payments.models import Payment
-from portal.payments.queries import Purchase
+from portal.payments.queries import Purchase, Sums
 
 _STATUS = {
     CheckoutState.DELIVERING: "paid",
@@ -74,11 +74,8 @@ def checkout_in(state: CheckoutState, was_code_shown: bool = True) -> CheckoutPa
     return page
 
 
-def _bought_by(state: CheckoutState) -> Payment | None:
-    if state not in _SUMS:
-        return None
-    reserved, refunded = _SUMS[state]
-    return Payment(status="paid", amount_fen=9900, reserved_fen=reserved, refunded_fen=refunded)
+def _bought_by(state: CheckoutState) -> Sums | None:
+    return Sums(9900, *_SUMS[state]) if state in _SUMS else None
 
 
 def _payment(state: CheckoutState) -> Payment | None:
