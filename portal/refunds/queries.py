@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
+import sqlalchemy.orm
 
 from portal.kit import clock
 from portal.kit.db import db
+from portal.kit.errors import NotFound
+from portal.learners.models import Learner
 from portal.ledger.services import SALES, payments_credited_to
 from portal.orders.models import Order, OrderStatus
 from portal.payments.models import Payment, PaymentStatus
@@ -90,3 +94,69 @@ def may_learner_ask(order: Order, refundables: Sequence[Refundable]) -> bool:
     if order.status not in (OrderStatus.PAID, OrderStatus.COMPLETED):
         return False
     return any(one.is_purchase and one.is_possible for one in refundables)
+
+
+def refund_rows(status: RefundStatus | None, before: int | None, limit: int) -> Sequence[Any]:
+    """Return refunds with their order and the buyer's e-mail address, newest first.
+
+    Args:
+        status: only those that stand so.
+        before: only those with a smaller row id: the next page.
+    """
+    query = _rows().order_by(Refund.id.desc()).limit(limit)
+    if status is not None:
+        query = query.where(Refund.status == status.value)
+    if before is not None:
+        query = query.where(Refund.id < before)
+    return db.session.execute(query).all()
+
+
+def refund_row(out_refund_no: str) -> Any:
+    """Return one refund with its payment, its order and the buyer's e-mail address.
+
+    Raises:
+        NotFound: there is no such refund.
+    """
+    row = db.session.execute(_rows().where(Refund.out_refund_no == out_refund_no)).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _rows() -> Any:
+    return (
+        sa.select(Refund, Payment, Order, Learner.email.label("email"))
+        .join(Payment, Payment.id == Refund.payment_id)
+        .join(Order, Order.id == Refund.order_id)
+        .join(Learner, Learner.id == Order.learner_id)
+        .options(sa.orm.defer(Payment.qr_svg), sa.orm.defer(Payment.request))
+        .execution_options(populate_existing=True)
+    )
+
+
+def order_with(public_id: str) -> Order:
+    """Return an order, whoever's it is: for staff.
+
+    Raises:
+        NotFound: there is no such order.
+    """
+    found = db.session.scalar(sa.select(Order).where(Order.public_id == public_id))
+    if found is None:
+        raise NotFound
+    return found
+
+
+def names_of(*actors: str | None) -> dict[str, str]:
+    """Return the e-mail addresses behind actors (`staff:…`, `learner:…`), by actor; nobody's are left out."""
+    by_public_id = {actor.partition(":")[2]: actor for actor in actors if actor}
+    rows = db.session.execute(
+        sa.select(Learner.public_id, Learner.email).where(Learner.public_id.in_(by_public_id))
+    )
+    return {by_public_id[row.public_id]: row.email for row in rows}
+
+
+def number_of_form(key: str, actor: str) -> str | None:
+    """Return the number of the refund that this form of this actor has made already."""
+    return db.session.scalar(
+        sa.select(Refund.out_refund_no).where(Refund.request_key == key, Refund.requested_by == actor)
+    )

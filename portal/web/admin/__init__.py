@@ -13,6 +13,7 @@ from portal.web.admin import (
     jobs,
     licenses,
     reconciliation,
+    refunds,
     second_factor,
     settings,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "jobs",
     "licenses",
     "reconciliation",
+    "refunds",
     "second_factor",
     "settings",
 ]

@@ -29,6 +29,12 @@ SCREENS = (
         _l("Licenses given by hand, and what waits for a second person."),
         Permission.REQUEST_GRANTS,
     ),
+    Screen(
+        "admin.refunds",
+        _l("Refunds"),
+        _l("Money that goes back: ask, approve, and mend what did not arrive."),
+        Permission.REQUEST_REFUNDS,
+    ),
     Screen("admin.jobs", _l("Jobs"), _l("Long work and how far it is."), Permission.SEE_JOBS),
     Screen(
         "admin.cases",
