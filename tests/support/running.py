@@ -37,7 +37,7 @@ class RunningShop:
         self.sandbox = sandbox
         self.portal = Portal(env)
         self.worker = Worker(env)
-        self.engine = sa.create_engine(url.replace("mysql://", "mysql+mysqldb://", 1))
+        self.engine = sa.create_engine(url.replace("mysql://", "mysql+mysqldb://", 1), pool_pre_ping=True)
 
     def visitor(self) -> Browser:
         """Return a fresh browser."""
