@@ -6,10 +6,13 @@ import sqlalchemy as sa
 
 from portal.cases.models import Case, CaseKind
 from portal.cases.services import open_case, resolve_case
+from portal.gateways.base import BillKind
 from portal.kit import clock
 from portal.kit.db import db, transactional
-from portal.reconciliation.differences import Found, differences_of, our_paid_fen
+from portal.reconciliation.differences import our_paid_fen, payment_differences
+from portal.reconciliation.found import Found
 from portal.reconciliation.models import BillDifference, BillRun, DifferenceKind, ImportedLine, RunState
+from portal.reconciliation.refund_differences import our_refunded_fen, refund_differences
 
 _CASES = {
     DifferenceKind.MISSING_HERE: CaseKind.BILL_MISSING_HERE,
@@ -23,7 +26,8 @@ _CASES = {
 def compare(run_id: int) -> None:
     """Keep what differs now, and let go what differed before; whoever does it again finds the same."""
     run = db.session.get_one(BillRun, run_id, populate_existing=True, with_for_update=True)
-    found = {difference.identity: difference for difference in differences_of(run)}
+    differences = [*payment_differences(run), *refund_differences(run)]
+    found = {difference.identity: difference for difference in differences}
     known = {(row.subject, row.subject_key, row.kind): row for row in _kept(run_id)}
     for identity, difference in found.items():
         _keep(run, difference, known.get(identity))
@@ -36,7 +40,12 @@ def compare(run_id: int) -> None:
     db.session.execute(
         sa.update(BillRun)
         .where(BillRun.id == run_id)
-        .values(our_paid_fen=our_paid_fen(run), compared_at=clock.now(), last_error=None)
+        .values(
+            our_paid_fen=our_paid_fen(run),
+            our_refunded_fen=our_refunded_fen(run),
+            compared_at=clock.now(),
+            last_error=None,
+        )
         .execution_options(synchronize_session=False)
     )
     _restate(run_id)
@@ -92,7 +101,7 @@ def _open_case(run: BillRun, difference: Found) -> int:
         "line": difference.line_number,
         "about": difference.subject.value,
         "number": difference.subject_key,
-        "out_trade_no": difference.out_trade_no,
+        "out_refund_no" if difference.subject is BillKind.REFUND else "out_trade_no": difference.our_number,
         "theirs_fen": difference.theirs_fen,
         "ours_fen": difference.ours_fen,
         "why": difference.why,

@@ -1,6 +1,5 @@
-"""Find in what a bill and our books differ: reads only, a few statements for a whole day."""
+"""Find in what the payments of a bill and of our books differ: reads only, a few statements for a whole day."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -12,37 +11,14 @@ from portal.kit import beijing
 from portal.kit.db import db
 from portal.payments.models import Payment, PaymentStatus
 from portal.payments.settle import case_cause
+from portal.reconciliation.found import Found
 from portal.reconciliation.models import BillRun, DifferenceKind, ImportedLine
 
 _DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True)
-class Found:
-    """One difference. Amounts in fen of `currency`; `case_id` when the money has a case already."""
-
-    kind: DifferenceKind
-    subject: BillKind
-    subject_key: str
-    out_trade_no: str
-    currency: str
-    why: str
-    line_id: int | None = None
-    line_number: int | None = None
-    payment_id: int | None = None
-    order_id: int | None = None
-    theirs_fen: int | None = None
-    ours_fen: int | None = None
-    case_id: int | None = None
-
-    @property
-    def identity(self) -> tuple[str, str, str]:
-        """Name it within its run."""
-        return (self.subject.value, self.subject_key, self.kind.value)
-
-
-def differences_of(run: BillRun) -> list[Found]:
-    """Return all that differs now between an imported bill and our books."""
+def payment_differences(run: BillRun) -> list[Found]:
+    """Return all that differs now between the payments of an imported bill and ours."""
     return [*_lines_that_differ(run), *_payments_without_line(run)]
 
 
@@ -129,7 +105,7 @@ def _judged(run: BillRun, row: Any) -> Found:
         kind=kind,
         subject=BillKind(row.kind),
         subject_key=row.line_key,
-        out_trade_no=row.out_trade_no,
+        our_number=row.out_trade_no,
         currency=row.currency,
         why=why,
         line_id=row.line_id,
@@ -162,7 +138,7 @@ def _payments_without_line(run: BillRun) -> list[Found]:
             kind=DifferenceKind.MISSING_THERE,
             subject=BillKind.PAYMENT,
             subject_key=row.transaction_id,
-            out_trade_no=row.out_trade_no,
+            our_number=row.out_trade_no,
             currency=row.currency,
             why="the bill has no line for our payment",
             payment_id=row.id,

@@ -20,6 +20,7 @@ from portal.reconciliation.comparing import compare
 from portal.reconciliation.differences import has_payments
 from portal.reconciliation.importing import AnotherBill, import_bill, note_no_bill, run_of
 from portal.reconciliation.models import BillRun, RunState, Source
+from portal.reconciliation.refund_differences import has_refunds
 from portal.reconciliation.settling import settle_missing
 from portal.tools import Tools
 
@@ -88,7 +89,7 @@ def _fetch(run_id: int, day: date, tools: Tools, actor: str) -> None:
         with tempfile.TemporaryFile() as file:
             import_bill(run_id, gateway.trade_bill(day, file), Source.GATEWAY, actor)
     except NoBill as error:
-        if _is_early(day) or has_payments(run):
+        if _is_early(day) or has_payments(run) or has_refunds(run):
             _note_failure(run_id, error.reason)
             raise NoBillYet(error.reason) from None
         note_no_bill(run_id)

@@ -10,13 +10,14 @@ from portal.cases.models import Case, CaseKind, CaseStatus
 from portal.cases.services import case_of, close_case
 from portal.gateways.base import BadBill
 from portal.kit import beijing, faults
-from portal.kit.db import db
+from portal.kit.db import db, transaction
 from portal.licenses.models import License
 from portal.payments.models import Payment, VerifiedBy
 from portal.reconciliation.importing import AnotherBill
 from portal.reconciliation.models import BillDifference, BillPart, BillRun, ImportedLine, RunState
 from portal.reconciliation.queries import day_facts
 from portal.reconciliation.services import reconcile_day
+from portal.refunds.models import LicenseEffect, Origin, Refund, RefundStatus
 from tests.support.bills import Bill
 
 pytestmark = pytest.mark.database
@@ -159,6 +160,79 @@ class TestDifferences:
         assert reconcile(following, day + timedelta(days=1)).differences == 0
         assert cases() == [(CaseKind.BILL_MISSING_THERE, "closed")]
         assert reconcile(bill).state == RunState.BALANCED
+
+
+class TestRefunds:
+    @pytest.fixture
+    def refund(self, app, sold):
+        """A refund of the first payment, succeeded on the same day."""
+        payment = sold[0]
+        row = Refund(
+            payment_id=payment.id,
+            order_id=payment.order_id,
+            gateway=payment.gateway,
+            mchid=payment.mchid,
+            mode=payment.mode,
+            out_refund_no="LBTR261124AAAAAAAAAAAAAAAAAA",
+            refund_id="50300000012026112400000001",
+            amount_fen=500,
+            held_fen=500,
+            currency="CNY",
+            reason="asked for",
+            origin=Origin.STAFF.value,
+            status=RefundStatus.SUCCEEDED.value,
+            license_effect=LicenseEffect.KEEP.value,
+            requested_by="staff:a",
+            created_at=payment.paid_at,
+            called_at=payment.paid_at,
+            succeeded_at=payment.paid_at,
+        )
+        with app.app_context(), transaction():
+            db.session.add(row)
+            db.session.flush()
+            db.session.expunge(row)
+        return row
+
+    @staticmethod
+    def add_to(bill, payment, refund, **changes):
+        bill.refunded(
+            payment.transaction_id,
+            payment.out_trade_no,
+            500,
+            refund.refund_id,
+            refund.out_refund_no,
+            **changes,
+        )
+
+    @pytest.mark.parametrize("state", ["SUCCESS", "PROCESSING", "CHANGE"])
+    def test_one_that_agrees_is_balanced_whatever_was_known_in_the_morning(
+        self, reconcile, bill, sold, refund, state
+    ):
+        self.add_to(bill, sold[0], refund, 退款状态=state)
+        found = reconcile(bill)
+        assert found.state == RunState.BALANCED
+        assert found.their_refunded_fen == found.our_refunded_fen == 500
+
+    def test_one_that_the_bill_lacks(self, reconcile, bill, refund, cases):
+        found = reconcile(bill)
+        assert (found.differences, found.our_refunded_fen) == (1, 500)
+        assert cases() == [(CaseKind.BILL_MISSING_THERE, "open")]
+
+    def test_one_that_we_lack(self, reconcile, bill, sold, cases):
+        bill.refunded(sold[0].transaction_id, sold[0].out_trade_no, 500, "5030000002", "CONSOLE01")
+        found = reconcile(bill)
+        assert (found.differences, found.their_refunded_fen, found.our_refunded_fen) == (1, 500, 0)
+        assert cases() == [(CaseKind.BILL_MISSING_HERE, "open")]
+
+    def test_another_amount(self, reconcile, bill, sold, refund, cases):
+        self.add_to(bill, sold[0], refund, 申请退款金额="4.99", 退款金额="4.99")
+        reconcile(bill)
+        assert cases() == [(CaseKind.BILL_AMOUNT, "open")]
+
+    def test_one_that_failed_there_and_succeeded_here(self, reconcile, bill, sold, refund, cases):
+        self.add_to(bill, sold[0], refund, 退款状态="FAIL")
+        reconcile(bill)
+        assert cases() == [(CaseKind.BILL_STATE, "open")]
 
 
 class TestPaymentsThatOnlyTheBillKnows:

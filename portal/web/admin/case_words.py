@@ -87,6 +87,7 @@ EVIDENCE = {
     "number": _l("Number at the gateway"),
     "transaction_id": _l("Transaction"),
     "out_trade_no": _l("Our number"),
+    "out_refund_no": _l("Our number"),
     "paid_at": _l("Paid"),
     "currency": _l("Currency"),
     "why": _l("Why"),
