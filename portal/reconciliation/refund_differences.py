@@ -125,7 +125,16 @@ def _refunds_without_line(run: BillRun) -> list[Found]:
             Refund.amount_fen,
             Refund.currency,
         )
-        .outerjoin(ImportedLine, sa.and_(_SAME_REFUND, ImportedLine.kind == BillKind.REFUND.value))
+        .outerjoin(
+            ImportedLine,
+            # By what bills are indexed by.
+            sa.and_(
+                ImportedLine.gateway == Refund.gateway,
+                ImportedLine.mchid == Refund.mchid,
+                ImportedLine.kind == BillKind.REFUND.value,
+                ImportedLine.line_key == Refund.refund_id,
+            ),
+        )
         .where(*_of_the_day(run), ImportedLine.id.is_(None))
         .order_by(Refund.id)
     )
