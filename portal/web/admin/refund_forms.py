@@ -14,7 +14,7 @@ from portal.web.admin.forms import is_readable, tidied
 class NewRefundForm(FlaskForm):
     """What goes back: of which payment, how much, what becomes of the license, and why."""
 
-    out_trade_no = RadioField(_l("Payment"), validators=[InputRequired(_l("Choose a payment."))])
+    out_trade_no = RadioField(_l("Payment number"), validators=[InputRequired(_l("Choose a payment."))])
     # ASCII digits only: `1e2`, `１００` and `+5` are no amounts.
     amount = StringField(
         _l("Amount in yuan"),
