@@ -32,6 +32,7 @@ from portal.kit.db import db, transactional
 from portal.learners.resets import sweep_resets
 from portal.learners.sessions import sweep_sessions
 from portal.learners.throttle import sweep_throttles
+from portal.licenses.audit_heads import sign_audit_head
 from portal.licenses.key_ring import NoSigningKey
 from portal.orders.models import Order, OrderStatus
 from portal.orders.services import overdue_order_ids
@@ -318,6 +319,7 @@ def sweep(tools: Tools) -> Swept:
     plan_days(tools)
     done = run_due(tools)
     sealed = audit.seal()
+    sign_audit_head(tools.key_ring)
     forget_what_is_over()
     waiting = db.session.scalar(
         sa.select(sa.func.count()).select_from(Job).where(Job.status == JobStatus.PENDING.value)

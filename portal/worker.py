@@ -17,6 +17,7 @@ from portal.audit import services as audit
 from portal.config import ROOT, Settings
 from portal.doctor import heartbeat
 from portal.kit import file_broker
+from portal.licenses.audit_heads import sign_audit_head
 from portal.reconciliation.services import plan_days
 from portal.tools import Tools
 
@@ -69,6 +70,8 @@ def make_celery(flask_app: Flask) -> Celery:
             },
             "beat": {"task": "doctor.beat", "schedule": _BEAT_SECONDS, "options": {"expires": 10}},
             "seal-audit": {"task": "audit.seal", "schedule": 5.0, "options": {"expires": 10}},
+            # Once a day is signed; asked more often, so that a key put back is used the same day.
+            "sign-audit-head": {"task": "audit.sign_head", "schedule": 600.0, "options": {"expires": 60}},
             "forget": {
                 "task": "learners.forget_what_is_over",
                 "schedule": 3600.0,
@@ -115,6 +118,11 @@ def _add_tasks(celery: Celery, flask_app: Flask, tools: Tools) -> None:
     def seal_audit() -> None:
         with flask_app.app_context():
             audit.seal()
+
+    @celery.task(name="audit.sign_head")
+    def sign_head() -> None:
+        with flask_app.app_context():
+            sign_audit_head(tools.key_ring)
 
     @celery.task(name="learners.forget_what_is_over")
     def forget() -> None:

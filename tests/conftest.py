@@ -153,8 +153,7 @@ def app(session_app: Flask, sandbox: Sandbox, begin_anew: Callable[[], None]) ->
 
 def _begin_with(rows: dict[sa.Table, list[dict[str, Any]]]) -> None:
     with db.engine.begin() as connection:
-        for table in reversed(db.Model.metadata.sorted_tables):
-            connection.execute(sa.delete(table))
+        databases.empty_tables(connection)
         for table, kept in rows.items():
             connection.execute(sa.insert(table), kept)
 

@@ -41,18 +41,15 @@ def schema(session_app):
         yield sa.inspect(db.engine)
 
 
-def structure() -> set[tuple[str, str | None]]:
-    """Return the columns and indexes of all tables, and the conditions they check."""
+def structure() -> set[tuple[str, str]]:
+    """Return the columns and indexes of all tables, the conditions they check, and the triggers."""
     inspector = sa.inspect(db.engine)
-    return {
-        (table, name)
-        for table in tables()
-        for name in (
-            *(column["name"] for column in inspector.get_columns(table)),
-            *(index["name"] for index in inspector.get_indexes(table)),
-            *(check["sqltext"] for check in inspector.get_check_constraints(table)),
-        )
-    }
+    made = {("trigger", name) for name in databases.triggers(db.engine)}
+    for table in tables():
+        made |= {(table, column["name"]) for column in inspector.get_columns(table)}
+        made |= {(table, str(index["name"])) for index in inspector.get_indexes(table)}
+        made |= {(table, check["sqltext"]) for check in inspector.get_check_constraints(table)}
+    return made
 
 
 def tables():
@@ -129,6 +126,10 @@ class TestSchema:
             said = {str(constraint.name) for constraint in table.constraints if isinstance(constraint, kind)}
             made = {found["name"] for found in getattr(schema, read)(name)}
             assert made == said, name
+
+    def test_what_must_never_change_is_guarded(self, schema):
+        guards = {f"{table}_no_{act}" for table in databases.GUARDED for act in ("update", "delete")}
+        assert databases.triggers(db.engine) == guards
 
     def test_so_are_the_indexes(self, schema):
         for name, table in db.metadata.tables.items():

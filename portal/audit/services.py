@@ -1,18 +1,26 @@
 """Write audit rows, seal them into the chain, and prove the chain."""
 
+import base64
 import getpass
 import hashlib
 import json
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 
-from portal.audit.models import AuditRow
-from portal.kit import clock
+from portal.audit.models import AuditHead, AuditRow
+from portal.kit import beijing, clock
 from portal.kit.db import ChangedMeanwhile, add_row, changed_one, db, transactional
 
+log = logging.getLogger(__name__)
+
 SYSTEM = "system"
+Origin = tuple[str | None, str | None]
+"""Where an act comes from: the network address, and the public id of the session; None outside of a browser."""
 _GENESIS = "0" * 64
 _BATCH = 500
 
@@ -25,8 +33,26 @@ def operator() -> str:
         return "operator:unknown"
 
 
+def _from_nowhere() -> Origin:
+    return None, None
+
+
+_read_origin: Callable[[], Origin] = _from_nowhere
+
+
+def read_origin_by(reader: Callable[[], Origin]) -> None:
+    """Have rows say where their acts come from: `reader` is asked for each."""
+    global _read_origin
+    _read_origin = reader
+
+
 def record(action: str, subject: str, actor: str, **facts: object) -> None:
-    """Add an audit row to the running transaction; `facts` hold ids and amounts, never secrets."""
+    """Add an audit row to the running transaction; `facts` hold ids and amounts, never secrets.
+
+    What changed goes into `before` and `after` (a value, or a mapping of names to values), why into `reason`:
+    the audit's page shows these three by themselves.
+    """
+    address, session = _read_origin()
     add_row(
         AuditRow,
         at=clock.now(),
@@ -34,15 +60,17 @@ def record(action: str, subject: str, actor: str, **facts: object) -> None:
         action=action,
         subject=subject,
         facts=json.dumps(facts, ensure_ascii=False, sort_keys=True, separators=(",", ":")),
+        address=address,
+        session=session,
     )
 
 
 def _digest(prev_hash: str, seq: int, row: Any) -> str:
-    canonical = json.dumps(
-        [seq, clock.iso(row.at), row.actor, row.action, row.subject, row.facts],
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
+    content = [seq, clock.iso(row.at), row.actor, row.action, row.subject, row.facts]
+    if row.address is not None or row.session is not None:
+        # Rows from before there were these columns keep their hashes.
+        content += [row.address, row.session]
+    canonical = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(f"{prev_hash}\n{canonical}".encode()).hexdigest()
 
 
@@ -85,11 +113,23 @@ def seal() -> int:
 
 @dataclass(frozen=True)
 class ChainState:
-    """What `verify` found. `broken_at` is the first sealed row that does not fit, by its `seq`."""
+    """What `verify` found.
+
+    `broken_at` is the place (`seq`) of the first row that does not fit, and `row_id` its id; None: the row
+    itself is missing. `bad_head` is the first day (in Beijing) whose signed head does not fit: its signature is
+    not ours, or rows that were there when it was signed have been cut off.
+    """
 
     sealed: int
     unsealed: int
     broken_at: int | None
+    row_id: int | None = None
+    bad_head: date | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether nothing was changed behind the portal's back."""
+        return self.broken_at is None and self.bad_head is None
 
 
 def _link_before(newest: int | None) -> tuple[str, int]:
@@ -101,10 +141,12 @@ def _link_before(newest: int | None) -> tuple[str, int]:
     return known or "", first
 
 
-def verify(newest: int | None = None) -> ChainState:
-    """Walk the chain and name the first broken link.
+def verify(is_genuine: Callable[[AuditHead], bool] | None = None, newest: int | None = None) -> ChainState:
+    """Walk the chain and name the first broken link; then compare the signed heads.
 
     Args:
+        is_genuine: tells whether the signature of a head is ours; None: it is not looked at
+            (`licenses/audit_heads.py: chain_state` does).
         newest: how many links to walk, the newest; all from the beginning when left out.
     """
     prev_hash, count = _link_before(newest)
@@ -114,16 +156,55 @@ def verify(newest: int | None = None) -> ChainState:
         .order_by(AuditRow.seq)
         .execution_options(yield_per=1000)
     ).scalars()
-    broken_at = None
+    broken_at, row_id = None, None
     for row in rows:
         count += 1
         if row.seq != count or row.prev_hash != prev_hash or row.hash != _digest(prev_hash, count, row):
-            broken_at = count
+            broken_at, row_id = count, row.id if row.seq == count else None
             break
         prev_hash = row.hash or ""
     unsealed = db.session.scalar(
         sa.select(sa.func.count()).select_from(AuditRow).where(AuditRow.seq.is_(None))
     )
     return ChainState(
-        sealed=count if broken_at is None else broken_at - 1, unsealed=unsealed or 0, broken_at=broken_at
+        sealed=count if broken_at is None else broken_at - 1,
+        unsealed=unsealed or 0,
+        broken_at=broken_at,
+        row_id=row_id,
+        bad_head=_first_bad_head(is_genuine),
     )
+
+
+def _first_bad_head(is_genuine: Callable[[AuditHead], bool] | None) -> date | None:
+    heads = db.session.execute(
+        sa.select(AuditHead, AuditRow.hash)
+        .outerjoin(AuditRow, AuditRow.seq == AuditHead.seq)
+        .order_by(AuditHead.day)
+    )
+    for head, hash_now in heads:
+        if head.hash != hash_now or (is_genuine is not None and not is_genuine(head)):
+            return head.day
+    return None
+
+
+def message_of(head: AuditHead) -> bytes:
+    """Return what is signed of a head."""
+    content = [head.day.isoformat(), head.seq, head.hash, clock.iso(head.signed_at), head.kid]
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+@transactional
+def sign_head(kid: str, sign: Callable[[bytes], bytes]) -> AuditHead | None:
+    """Sign the end of the chain, once a day (in Beijing), and log it: the log is another place than the table.
+
+    Returns None when today's is signed, or there is nothing to sign.
+    """
+    now = clock.now()
+    seq, hash_ = _head()
+    if seq == 0 or db.session.get(AuditHead, beijing.day_of(now)) is not None:
+        return None
+    head = AuditHead(day=beijing.day_of(now), seq=seq, hash=hash_, signed_at=now, kid=kid)
+    head.signature = base64.b64encode(sign(message_of(head))).decode()
+    db.session.add(head)
+    log.info("audit head signed", extra={"day": head.day.isoformat(), "seq": seq, "hash": hash_, "kid": kid})
+    return head

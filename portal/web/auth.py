@@ -6,12 +6,13 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import flask_login
-from flask import Flask, current_app, g, redirect, request, session, url_for
+from flask import Flask, current_app, g, has_request_context, redirect, request, session, url_for
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect, RoutingException
 
+from portal.audit import services as audit
 from portal.config import Settings
 from portal.kit.errors import NotFound, PortalError
 from portal.learners import sessions
@@ -199,6 +200,16 @@ def ask_to_sign_in() -> Any:
     return redirect(url_for("sign_in.login", next=page_before()), 303)
 
 
+def _origin() -> audit.Origin:
+    """Return where the request being answered comes from; nobody is looked up for it."""
+    if not has_request_context():
+        return None, None
+    reader = g.get("_login_user")
+    session_id = reader.session.public_id if isinstance(reader, SignedIn) else None
+    address = request.remote_addr or ""
+    return address[:45] if address.isascii() and address else None, session_id
+
+
 def init_auth(app: Flask, settings: Settings) -> None:
     """Give the app its one cookie and its way to know who is asking.
 
@@ -220,3 +231,4 @@ def init_auth(app: Flask, settings: Settings) -> None:
     manager.user_loader(_load)
     manager.unauthorized_handler(ask_to_sign_in)
     manager.init_app(app)
+    audit.read_origin_by(_origin)

@@ -14,6 +14,7 @@ from portal.doctor.models import Heartbeat
 from portal.kit.db import db, transaction
 from portal.licenses.models import License
 from portal.outbox import services as outbox
+from tests.support import databases
 
 pytestmark = pytest.mark.database
 
@@ -108,10 +109,8 @@ class TestSurroundings:
     def test_an_audit_row_changed_behind_our_back(self, shop, inside, tools):
         shop.buyer().buy()
         shop.work()
-        with transaction():
-            db.session.execute(
-                sa.update(AuditRow).where(AuditRow.seq == 1).values(facts="{}", actor="nobody")
-            )
+        with transaction() as session, databases.all_unguarded(session.connection()):
+            session.execute(sa.update(AuditRow).where(AuditRow.seq == 1).values(facts="{}", actor="nobody"))
         assert problems(tools, "audit chain") == ["the audit chain is broken at row 1"]
 
     def test_a_schema_that_is_behind(self, inside, tools):
@@ -169,8 +168,8 @@ class TestCommand:
         shop.pay(order_id)
         shop.notify(order_id)
         shop.work()
-        with app.app_context(), transaction():
-            db.session.execute(sa.text("DELETE FROM ledger_entries"))
+        with app.app_context(), transaction() as session, databases.all_unguarded(session.connection()):
+            session.execute(sa.text("DELETE FROM ledger_entries"))
         result = run(app)
         assert result.exit_code == 1
         assert shop.payment(order_id).out_trade_no in result.output

@@ -9,6 +9,7 @@ from portal.doctor import invariants
 from portal.doctor.examination import examine_promises
 from portal.doctor.invariants import INVARIANTS, MOST_NAMED, offenders
 from portal.kit.db import db, transaction
+from tests.support import databases
 
 pytestmark = pytest.mark.database
 
@@ -144,7 +145,7 @@ def history(shop, app):
 def spoil(statement):
     # `key` is a word of SQL's.
     quoted = "`key`" if db.engine.dialect.name == "mysql" else '"key"'
-    with transaction() as session:
+    with transaction() as session, databases.all_unguarded(session.connection()):
         session.execute(sa.text(statement.replace("{key}", quoted)))
 
 

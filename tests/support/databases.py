@@ -26,6 +26,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import sqlalchemy as sa
+
+from portal.kit.db import db
 from scripts.processes import Child, free_port
 
 KINDS = ("sqlite", "mariadb", "mysql")
@@ -283,3 +286,67 @@ def _run(*command: str) -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         raise NoDatabaseServer(f"{command[0]} failed:\n{result.stdout}{result.stderr}")
+
+
+GUARDED = ("audit_rows", "ledger_entries")
+"""Tables whose triggers refuse what tests do to them between and behind the portal's back."""
+
+
+def triggers(engine: sa.Engine) -> set[str]:
+    """Return the names of the triggers of a database."""
+    is_sqlite = engine.dialect.name == "sqlite"
+    all_of_them = (
+        "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        if is_sqlite
+        else "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
+    )
+    with engine.connect() as connection:
+        return {row[0] for row in connection.exec_driver_sql(all_of_them)}
+
+
+def empty_tables(connection: sa.Connection, kept: frozenset[str] = frozenset()) -> None:
+    """Delete all rows of all tables but `kept`."""
+    for table in reversed(db.Model.metadata.sorted_tables):
+        if table.name in kept:
+            continue
+        if table.name in GUARDED:
+            _empty_guarded(connection, table)
+        else:
+            connection.execute(sa.delete(table))
+
+
+def _empty_guarded(connection: sa.Connection, table: sa.Table) -> None:
+    if connection.dialect.name == "sqlite":
+        with unguarded(connection, table.name):
+            connection.execute(sa.delete(table))
+    elif connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first():
+        connection.exec_driver_sql(f"TRUNCATE TABLE {table.name}")  # which passes triggers
+
+
+@contextlib.contextmanager
+def unguarded(connection: sa.Connection, table: str) -> Iterator[None]:
+    """Take the triggers of a table away for a while, as somebody could who administers the database."""
+    if connection.dialect.name == "sqlite":
+        all_of_them = sa.text(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :table"
+        )
+        found = {row[0]: row[1] for row in connection.execute(all_of_them, {"table": table})}
+    else:
+        names = [row[0] for row in connection.exec_driver_sql(f"SHOW TRIGGERS WHERE `Table` = '{table}'")]
+        found = {
+            name: connection.exec_driver_sql(f"SHOW CREATE TRIGGER {name}").all()[0][2] for name in names
+        }
+    for name in found:
+        connection.exec_driver_sql(f"DROP TRIGGER {name}")
+    yield
+    for statement in found.values():
+        connection.execute(sa.text(statement))
+
+
+@contextlib.contextmanager
+def all_unguarded(connection: sa.Connection) -> Iterator[None]:
+    """Take all triggers away for a while."""
+    with contextlib.ExitStack() as stack:
+        for table in GUARDED:
+            stack.enter_context(unguarded(connection, table))
+        yield
