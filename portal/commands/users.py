@@ -1,4 +1,4 @@
-"""`users create EMAIL`: make an account of any role."""
+"""`users create|list|role|disable|reset-second-factor`: accounts, for the first administrator and a lost phone."""
 
 import sys
 
@@ -8,9 +8,12 @@ from flask.cli import AppGroup
 from portal.audit import services as audit
 from portal.commands.printing import json_option, refuse, show
 from portal.learners.addresses import BadAddress
-from portal.learners.models import Role
+from portal.learners.models import STAFF, Learner, Role
 from portal.learners.passwords import LONGEST, SHORTEST, Weakness, WeakPassword
+from portal.learners.queries import learner_with
 from portal.learners.services import AddressTaken, create_user
+from portal.staff import roles, second_factor
+from portal.staff.queries import accounts_of
 
 users = AppGroup("users", help="People with an account.")
 
@@ -21,6 +24,15 @@ _WEAKNESSES = {
     Weakness.COMMON: "The password is one that many people use.",
     Weakness.PERSONAL: "The password is the address, or our own name.",
 }
+
+
+def _given(_context: click.Context, _parameter: click.Parameter, text: str) -> str:
+    if not text.strip():
+        raise click.BadParameter("give a reason")
+    return text.strip()[:500]
+
+
+_reason_option = click.option("--reason", required=True, callback=_given, help="Why; it goes into the audit.")
 
 
 @users.command("create")
@@ -49,3 +61,75 @@ def _password(from_stdin: bool, as_json: bool) -> str:
         return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
     except (UnicodeDecodeError, click.Abort):
         refuse("No password was given.", as_json)
+
+
+@users.command("list")
+@click.option("--role", type=click.Choice([role.value for role in Role]), help="Only those of this role.")
+@json_option
+def list_users(role: str | None, as_json: bool) -> None:
+    """List the accounts of staff, or those of one role."""
+    found = accounts_of([Role(role)] if role else sorted(STAFF))
+    facts = [
+        {
+            "id": each.public_id,
+            "email": each.email,
+            "role": each.role,
+            "disabled": each.disabled_at is not None,
+        }
+        for each in found
+    ]
+    lines = [f"{each.role:<10}  {each.email}{'  (closed)' if each.disabled_at else ''}" for each in found]
+    show(facts, "\n".join(lines) or "There is no such account.", as_json)
+
+
+def _account(email: str, as_json: bool) -> Learner:
+    learner = learner_with(email)
+    if learner is None:
+        refuse(f"{email} has no account.", as_json)
+    return learner
+
+
+@users.command("role")
+@click.argument("email")
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
+@_reason_option
+@json_option
+def role(email: str, role: str, reason: str, as_json: bool) -> None:
+    """Give the account of EMAIL a role, at once: on the host no second person is asked."""
+    learner = _account(email, as_json)
+    try:
+        roles.set_role(learner, Role(role), audit.operator(), reason)
+    except roles.ChangedMeanwhile:
+        refuse(f"{learner.email} has this role already.", as_json)
+    except roles.LastAdmin:
+        refuse("This is the only administrator. Make another one first.", as_json)
+    facts = {"id": learner.public_id, "email": learner.email, "role": role}
+    show(facts, f"{learner.email} is {role} now, and signed out everywhere.", as_json)
+
+
+@users.command("reset-second-factor")
+@click.argument("email")
+@_reason_option
+@json_option
+def reset_second_factor(email: str, reason: str, as_json: bool) -> None:
+    """Take the second factor of EMAIL away, when the phone and the recovery codes are lost."""
+    learner = _account(email, as_json)
+    was_set_up = second_factor.reset(learner, audit.operator(), reason)
+    facts = {"id": learner.public_id, "email": learner.email, "was_set_up": was_set_up}
+    show(facts, f"The next sign-in of {learner.email} sets up a new second factor.", as_json)
+
+
+@users.command("disable")
+@click.argument("email")
+@_reason_option
+@json_option
+def disable(email: str, reason: str, as_json: bool) -> None:
+    """Close the account of EMAIL; its sessions and editors end."""
+    learner = _account(email, as_json)
+    try:
+        roles.disable(learner, audit.operator(), reason)
+    except roles.ChangedMeanwhile:
+        refuse(f"{learner.email} is closed already.", as_json)
+    except roles.LastAdmin:
+        refuse("This is the only administrator. Make another one first.", as_json)
+    show({"id": learner.public_id, "email": learner.email}, f"{learner.email} is closed.", as_json)

@@ -1,11 +1,13 @@
-"""Tables of staff: SecondFactor, UsedCode, RecoveryCode and CourseInstructor."""
+"""Tables of staff: SecondFactor, UsedCode, RecoveryCode, CourseInstructor and RoleRequest."""
 
 from datetime import datetime
+from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.kit.db import Base, RowId, UtcDateTime, identifier
+from portal.kit.db import Base, RowId, UtcDateTime, identifier, one_of
+from portal.learners.models import Role
 
 
 class SecondFactor(Base):
@@ -57,3 +59,39 @@ class CourseInstructor(Base):
         RowId, sa.ForeignKey("learners.id"), primary_key=True, autoincrement=False
     )
     course_id: Mapped[str] = mapped_column(sa.ForeignKey("products.id"), primary_key=True)
+
+
+class RoleRequestStatus(StrEnum):
+    """How far a request for a role is."""
+
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    REFUSED = "refused"
+
+
+class RoleRequest(Base):
+    """That somebody shall have a role which two persons give. `open_key` is the learner's id while it is open."""
+
+    __tablename__ = "role_requests"
+    __table_args__ = (
+        one_of("role_before", Role),
+        one_of("role_after", Role),
+        one_of("status", RoleRequestStatus),
+        sa.CheckConstraint(
+            "status <> 'approved' OR (decided_by <> requested_by AND decided_by <> learner_id)",
+            name="two_persons",
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    public_id: Mapped[str] = mapped_column(identifier(32), unique=True)
+    learner_id: Mapped[int] = mapped_column(sa.ForeignKey("learners.id"), index=True)
+    open_key: Mapped[int | None] = mapped_column(sa.BigInteger, unique=True)
+    role_before: Mapped[str] = mapped_column(sa.String(16))
+    role_after: Mapped[str] = mapped_column(sa.String(16))
+    reason: Mapped[str] = mapped_column(sa.String(500))
+    status: Mapped[str] = mapped_column(sa.String(16))
+    requested_by: Mapped[int] = mapped_column(sa.ForeignKey("learners.id"))
+    requested_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    decided_by: Mapped[int | None] = mapped_column(sa.ForeignKey("learners.id"))
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

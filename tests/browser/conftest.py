@@ -16,7 +16,7 @@ from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from portal.learners.models import Locale
+from portal.learners.models import Locale, Role
 from tests.support.shop import Buyer, Shop
 
 CHROMIUM = os.environ.get("CHROMIUM_PATH", "/usr/bin/chromium")
@@ -100,10 +100,12 @@ def visit(browser: Browser, origin: str, shop: Shop) -> Iterator[Callable[..., V
     """
     visitors: list[Visitor] = []
 
-    def begin(signed_in: bool = True, locale: Locale = Locale.EN, **options: Any) -> Visitor:
+    def begin(
+        signed_in: bool = True, locale: Locale = Locale.EN, role: Role = Role.LEARNER, **options: Any
+    ) -> Visitor:
         context = browser.new_context(locale=BROWSER_LANGUAGE[locale], **options)
         context.set_default_timeout(10_000)
-        buyer = shop.buyer(locale=locale) if signed_in else None
+        buyer = shop.buyer(locale=locale, role=role) if signed_in else None
         if buyer is not None:
             cookie = buyer.client.get_cookie("sid")
             assert cookie is not None

@@ -10,7 +10,9 @@ from portal.config import Mode
 from portal.kit.db import db
 from portal.learners import services
 from portal.learners.models import Learner
-from tests.factories.learners import PASSWORD
+from portal.staff.second_factor import is_set_up
+from tests.factories.learners import PASSWORD, make_learner
+from tests.factories.staff import set_up_phone
 
 pytestmark = pytest.mark.database
 
@@ -118,3 +120,60 @@ class TestDemoAccounts:
         result = run("demo-accounts", "--json")
         assert result.exit_code == 2
         assert count(Learner) == 0
+
+
+class TestStaff:
+    @pytest.fixture
+    def person(self, app):
+        with app.app_context():
+            return make_learner(email="wang@example.com")
+
+    def test_the_first_admin_and_their_role(self, app, run, person):
+        result = run(
+            "users", "role", "Wang@Example.com", "--role", "admin", "--reason", "the first", "--json"
+        )
+        assert (result.exit_code, json.loads(result.stdout)["role"]) == (0, "admin")
+        with app.app_context():
+            row = db.session.scalars(
+                sa.select(AuditRow).where(AuditRow.action == "learner.role_changed")
+            ).one()
+        assert row.actor.startswith("operator:")
+        assert json.loads(row.facts) == {"before": "learner", "after": "admin", "reason": "the first"}
+        listed = json.loads(run("users", "list", "--json").stdout)
+        assert [(each["email"], each["role"]) for each in listed] == [("wang@example.com", "admin")]
+        assert "wang@example.com" in run("users", "list", "--role", "admin").stdout
+        assert run("users", "list", "--role", "finance").stdout == "There is no such account.\n"
+
+    def test_the_last_admin_stays(self, run, person):
+        run("users", "role", person.email, "--role", "admin", "--reason", "the first")
+        for words in (("role", person.email, "--role", "learner"), ("disable", person.email)):
+            result = run("users", *words, "--reason", "gone")
+            assert (result.exit_code, "only administrator" in result.stderr) == (2, True)
+
+    def test_a_lost_phone(self, app, run, person):
+        set_up_phone(app, person)
+        result = run("users", "reset-second-factor", person.email, "--reason", "lost", "--json")
+        assert json.loads(result.stdout)["was_set_up"] is True
+        with app.app_context():
+            assert not is_set_up(person)
+
+    def test_an_account_is_closed_once(self, run, person):
+        assert run("users", "disable", person.email, "--reason", "left").exit_code == 0
+        again = run("users", "disable", person.email, "--reason", "left")
+        assert (again.exit_code, "closed already" in again.stderr) == (2, True)
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("role", "nobody@example.com", "--role", "admin", "--reason", "why"),
+            ("role", "wang@example.com", "--role", "learner", "--reason", "why"),
+            ("role", "wang@example.com", "--role", "owner", "--reason", "why"),
+            ("role", "wang@example.com", "--role", "admin"),
+            ("role", "wang@example.com", "--role", "admin", "--reason", " "),
+            ("disable", "nobody@example.com", "--reason", "why"),
+            ("reset-second-factor", "nobody@example.com", "--reason", "why"),
+        ],
+        ids=" ".join,
+    )
+    def test_bad_input_is_exit_code_2(self, run, person, words):
+        assert run("users", *words).exit_code == 2

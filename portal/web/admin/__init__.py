@@ -6,6 +6,7 @@ table of screens. What screens share of templates is described at the head of
 """
 
 from portal.web.admin import (
+    audit,
     cases,
     courses,
     grants,
@@ -16,10 +17,12 @@ from portal.web.admin import (
     refunds,
     second_factor,
     settings,
+    users,
 )
 from portal.web.admin.door import bp
 
 __all__ = [
+    "audit",
     "bp",
     "cases",
     "courses",
@@ -31,4 +34,5 @@ __all__ = [
     "refunds",
     "second_factor",
     "settings",
+    "users",
 ]

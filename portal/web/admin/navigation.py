@@ -56,6 +56,10 @@ SCREENS = (
         Permission.SEE_SETTINGS,
     ),
     Screen(
+        "admin.users", _l("Users"), _l("People, their roles, sessions and phones."), Permission.MANAGE_USERS
+    ),
+    Screen("admin.audit_rows", _l("Audit"), _l("Who did what, when, and why."), Permission.SEE_AUDIT),
+    Screen(
         "admin.second_factor",
         _l("Second factor"),
         _l("Your phone and your recovery codes."),

@@ -1,0 +1,104 @@
+"""`/admin/audit`: who did what to money, licenses, roles, keys and settings; nothing here can be changed."""
+
+import re
+from collections.abc import Iterator
+from datetime import date
+
+from flask import Response, render_template, request, stream_with_context
+from flask_babel import gettext as _
+
+from portal.audit import services as audit
+from portal.audit.queries import AuditFilter, audit_lines, audit_page, latest_head, unsealed_count
+from portal.kit.csv_text import MEDIA_TYPE, Cell, csv_stream
+from portal.kit.db import transaction
+from portal.kit.errors import Invalid
+from portal.learners.sessions import actor
+from portal.licenses.audit_heads import chain_state
+from portal.staff.permissions import Permission, Scope
+from portal.staff.second_factor import staff_actor
+from portal.web.admin.door import bp
+from portal.web.limits import limiter
+from portal.web.staff import required_staff, scope, staff_may, step_up
+from portal.web.tools import tools
+
+# Machine words only: what is compared with identifiers of the database.
+_WORD = re.compile(r"[0-9A-Za-z_.:@-]{0,96}", re.ASCII)
+
+
+def _word(name: str) -> str:
+    text = request.args.get(name, "").strip()
+    if not _WORD.fullmatch(text):
+        raise Invalid(name)
+    return text
+
+
+def _day() -> date | None:
+    text = request.args.get("day", "").strip()
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise Invalid("day") from None
+
+
+def _wanted() -> AuditFilter:
+    """Return which rows are asked for; some may see their own acts only."""
+    reader = required_staff()
+    is_limited = scope(Permission.SEE_AUDIT) is Scope.OWN_ACTS
+    own = (staff_actor(reader), actor(reader)) if is_limited else None
+    return AuditFilter(_word("actor"), _word("action"), _word("subject"), _day(), own)
+
+
+def _own_key() -> str:
+    return f"export:{required_staff().id}"
+
+
+@bp.get("/audit")
+@staff_may(Permission.SEE_AUDIT)
+def audit_rows() -> str:
+    """List what was done, newest first."""
+    wanted = _wanted()
+    given = {
+        name: request.args[name] for name in ("actor", "action", "subject", "day") if request.args.get(name)
+    }
+    return render_template(
+        "admin/audit/list.html",
+        page=audit_page(wanted, request.args.get("cursor")),
+        given=given,
+        is_first="cursor" not in request.args,
+        is_limited=wanted.only_actors is not None,
+        head=latest_head(),
+        unsealed=unsealed_count(),
+    )
+
+
+@bp.post("/audit/verify")
+@staff_may(Permission.EXPORT)
+@limiter.limit("10 per hour", key_func=_own_key)
+def verify_audit() -> str:
+    """Walk the chain now, and say what was found."""
+    return render_template("admin/audit/verified.html", state=chain_state(tools().key_ring))
+
+
+@bp.get("/audit.csv")
+@staff_may(Permission.EXPORT)
+@step_up
+@limiter.limit("5 per hour", key_func=_own_key)
+def export_audit() -> Response:
+    """Write the rows as CSV, oldest first, however many they are."""
+    wanted, reader = _wanted(), required_staff()
+    with transaction():
+        audit.record(
+            "audit.exported", "audit", staff_actor(reader), filter=request.query_string.decode()[:500]
+        )
+    header = [_("Number"), _("When (Beijing time)"), _("Who"), _("What"), _("About"), _("Before"), _("After")]
+    header += [_("Reason"), _("More"), _("Network address"), _("Session"), _("Hash")]
+
+    def rows() -> Iterator[tuple[Cell, ...]]:
+        for line in audit_lines(wanted):
+            row = line.row
+            told = (row.seq, row.at, row.actor, row.action, row.subject, line.before, line.after)
+            yield (*told, line.reason, line.rest, row.address, row.session, row.hash)
+
+    response = Response(stream_with_context(csv_stream(header, rows())), content_type=MEDIA_TYPE)
+    response.headers["Content-Disposition"] = "attachment; filename=audit.csv"
+    return response
