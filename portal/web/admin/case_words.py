@@ -65,6 +65,18 @@ KINDS = {
         _l("The bill has not come"),
         _l("It is tried every half hour. This closes by itself when the bill is here."),
     ),
+    CaseKind.REFUND_UNKNOWN: Words(
+        _l("Refund that does not fit our books"),
+        _l("The gateway knows a refund that we did not ask for so. Compare it with the merchant platform."),
+    ),
+    CaseKind.REFUND_FAILED: Words(
+        _l("Refund not paid out"),
+        _l("The buyer has no money yet. Follow the refund's own page, or pay by hand and note it there."),
+    ),
+    CaseKind.REFUND_PENDING: Words(
+        _l("Refund waits too long"),
+        _l("It is asked about again and again, and closes by itself. Look at the account's balance."),
+    ),
 }
 
 ACTS = {
