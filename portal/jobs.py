@@ -27,7 +27,7 @@ from portal.gateways.breaker import taking_turns
 from portal.grants.bulk import bulk_step
 from portal.grants.services import BULK
 from portal.idempotency import services as idempotency
-from portal.kit import clock
+from portal.kit import clock, faults
 from portal.kit.db import db, transactional
 from portal.learners.resets import sweep_resets
 from portal.learners.sessions import sweep_sessions
@@ -39,7 +39,8 @@ from portal.orders.services import overdue_order_ids
 from portal.outbox import services as outbox
 from portal.outbox.models import Job, JobStatus
 from portal.outbox.services import Claim
-from portal.payments.close import close_order, look_at_payment, start_closing
+from portal.payments.close import close_order, look_again, look_at_payment, start_closing
+from portal.payments.mend import mend
 from portal.payments.open import open_payment
 from portal.payments.settle import issue_late_license
 from portal.reconciliation.services import NoBillYet, plan_days, reconcile_run
@@ -93,6 +94,11 @@ def _watch_payment(claim: Claim, tools: Tools) -> None:
 def _close_order(claim: Claim, tools: Tools) -> None:
     if not close_order(int(claim.subject_id), tools):
         raise NotYet("not confirmed by the gateway")
+
+
+def _look_again(claim: Claim, tools: Tools) -> None:
+    if not look_again(int(claim.subject_id), tools):
+        raise NotYet("no answer from the gateway")
 
 
 def _issue_license(claim: Claim, tools: Tools) -> None:
@@ -173,6 +179,7 @@ KINDS: dict[str, Kind] = {
     # notification was lost is found within three. Whoever watches the page hastens it (`payments/watch.py`).
     "watch_payment": Kind(_watch_payment, (90, 150), calls_gateway=True),
     "close_order": Kind(_close_order, (5, 5, 10, 20, 30, 60), calls_gateway=True),
+    "look_again": Kind(_look_again, (60, 300, 600), _DAY, calls_gateway=True),
     "issue_license": Kind(_issue_license, (2, 5, 10, 30)),
     "run_batch": Kind(_run_batch, (1,)),
     # Every half hour; the day itself says when a person is told.
@@ -227,7 +234,10 @@ def _call_gateways(tools: Tools, limit: int) -> int:
 
 def _claim_and_run(job_id: int, tools: Tools) -> bool:
     claim = outbox.claim(job_id)
-    return claim is not None and _run(claim, tools)
+    if claim is None:
+        return False
+    faults.point("work.after_claim")
+    return _run(claim, tools)
 
 
 def _run(claim: Claim, tools: Tools) -> bool:
@@ -244,7 +254,9 @@ def _run(claim: Claim, tools: Tools) -> bool:
         log.exception("job failed", extra={"alert": True, "job_kind": claim.kind, "job_id": claim.id})
         _put_off(claim, kind, type(error).__name__, patience=8)
         return False
+    faults.point("work.before_finish")
     outbox.finish(claim)
+    faults.point("work.after_finish")
     return True
 
 
@@ -273,6 +285,7 @@ def end_overdue_orders(limit: int = _BATCH) -> int:
         order = db.session.get(Order, order_id)
         if order is not None and start_closing(order, OrderStatus.EXPIRED, audit.SYSTEM):
             ended += 1
+            faults.point("expiry.after_mark")
     return ended
 
 
@@ -309,6 +322,7 @@ class Swept:
     jobs_done: int
     jobs_waiting: int
     audit_sealed: int
+    mended: int
 
 
 def sweep(tools: Tools) -> Swept:
@@ -318,10 +332,11 @@ def sweep(tools: Tools) -> Swept:
     ending = end_overdue_orders()
     plan_days(tools)
     done = run_due(tools)
+    mended = mend()
     sealed = audit.seal()
     sign_audit_head(tools.key_ring)
     forget_what_is_over()
     waiting = db.session.scalar(
         sa.select(sa.func.count()).select_from(Job).where(Job.status == JobStatus.PENDING.value)
     )
-    return Swept(ending, done, waiting or 0, sealed)
+    return Swept(ending, done, waiting or 0, sealed, mended)

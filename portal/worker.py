@@ -18,6 +18,7 @@ from portal.config import ROOT, Settings
 from portal.doctor import heartbeat
 from portal.kit import file_broker
 from portal.licenses.audit_heads import sign_audit_head
+from portal.payments.mend import mend
 from portal.reconciliation.services import plan_days
 from portal.tools import Tools
 
@@ -82,6 +83,7 @@ def make_celery(flask_app: Flask) -> Celery:
                 "schedule": 600.0,
                 "options": {"expires": 600},
             },
+            "mend": {"task": "payments.mend", "schedule": 60.0, "options": {"expires": 60}},
             "refresh-wanted-keys": {
                 "task": "gateways.refresh_wanted_keys",
                 "schedule": 10.0,
@@ -133,6 +135,11 @@ def _add_tasks(celery: Celery, flask_app: Flask, tools: Tools) -> None:
     def plan_bills() -> None:
         with flask_app.app_context():
             plan_days(tools)
+
+    @celery.task(name="payments.mend")
+    def mend_what_was_left() -> None:
+        with flask_app.app_context():
+            mend()
 
     @celery.task(name="gateways.refresh_keys")
     def refresh_keys() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from portal.audit.models import AuditHead, AuditRow
-from portal.kit import beijing, clock
+from portal.kit import beijing, clock, faults
 from portal.kit.db import ChangedMeanwhile, add_row, changed_one, db, transactional
 
 log = logging.getLogger(__name__)
@@ -108,6 +108,7 @@ def seal() -> int:
             raise ChangedMeanwhile("another sealer was first")
         prev_hash = digest
         sealed += 1
+    faults.point("audit.before_commit")
     return sealed
 
 

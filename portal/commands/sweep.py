@@ -18,6 +18,6 @@ def sweep(as_json: bool) -> None:
     swept = run_sweep(tools())
     sentence = (
         f"{swept.orders_ending} orders ending, {swept.jobs_done} jobs done, {swept.jobs_waiting} waiting, "
-        f"{swept.audit_sealed} audit rows sealed."
+        f"{swept.audit_sealed} audit rows sealed, {swept.mended} things mended."
     )
     show(asdict(swept), sentence, as_json)

@@ -50,5 +50,6 @@ def mail_license(license_id: str, effect_key: str, mailer: Mailer, settings: Set
     )
     message.add_attachment(license_.text + "\n", subtype="plain", filename=f"{license_.course_id}.lic.txt")
     forbid_open_transaction()
+    faults.point("mail.before_send")
     mailer.send(message)
     faults.point("mail.after_send")

@@ -219,7 +219,7 @@ INVARIANTS: tuple[Invariant, ...] = (
         "A license that was bought has its mail on record.",
         """
         SELECT l.id FROM licenses l JOIN entitlements e ON e.id = l.entitlement_id
-        WHERE e.order_id IS NOT NULL AND l.status = 'active'
+        WHERE e.order_id IS NOT NULL AND l.status = 'active' AND l.revision = 1
           AND NOT EXISTS (SELECT 1 FROM outbox j WHERE j.kind = 'mail_license' AND j.subject_id = l.id)
         """,
     ),

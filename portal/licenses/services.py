@@ -137,6 +137,7 @@ def sign_license(
         issued_at=now,
         expires_at=expires_at,
     )
+    faults.point("license.after_store")
     return license_id
 
 

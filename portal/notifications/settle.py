@@ -37,6 +37,7 @@ def settle_notification(received: VerifiedNotification, tools: Tools) -> Verdict
         verdict=Verdict.SETTLED.value,
         received_at=clock.now(),
     )
+    faults.point("notify.after_kept")
     verdict = _apply(received, tools)
     if verdict is not Verdict.SETTLED:
         kept = sa.update(Notification).where(Notification.id == notification_id)

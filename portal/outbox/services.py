@@ -45,11 +45,24 @@ def is_recorded(effect_key: str) -> bool:
 
 @transactional
 def hasten(effect_key: str, after_seconds: float = 0) -> None:
-    """Make pending work due now, or `after_seconds` from now."""
+    """Make pending work due now, or `after_seconds` from now; never later than it was."""
+    due_at = clock.now() + timedelta(seconds=after_seconds)
     db.session.execute(
         sa.update(Job)
-        .where(Job.effect_key == effect_key, Job.status == JobStatus.PENDING.value)
-        .values(due_at=clock.now() + timedelta(seconds=after_seconds))
+        .where(Job.effect_key == effect_key, Job.status == JobStatus.PENDING.value, Job.due_at > due_at)
+        .values(due_at=due_at)
+    )
+
+
+def ensure(kind: str, effect_key: str, subject_id: str | int) -> None:
+    """Have work due, in the running transaction: added when there is none, again when it was done or given up."""
+    if not is_recorded(effect_key):
+        add(kind, effect_key, subject_id)
+        return
+    db.session.execute(
+        sa.update(Job)
+        .where(Job.effect_key == effect_key, Job.status != JobStatus.PENDING.value)
+        .values(status=JobStatus.PENDING.value, due_at=clock.now(), done_at=None)
     )
 
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from portal.gateways.base import PaymentRequest
 from portal.kit import clock, ids
-from portal.kit.db import db
+from portal.kit.db import changed_one, db
 from portal.orders.models import Order
 from portal.outbox import services as outbox
 from portal.payments.models import Payment, PaymentStatus
@@ -16,6 +16,7 @@ from portal.tools import Tools
 WECHAT_PAY = "wechat_pay"
 LIVE = (PaymentStatus.CREATED.value, PaymentStatus.OPEN.value)
 _RESUME_AFTER = timedelta(seconds=8)
+_LOOK_AGAIN_AFTER = timedelta(hours=1)
 
 
 def live_attempt(order_id: int) -> Payment | None:
@@ -62,7 +63,10 @@ def add_attempt(order: Order, tag: str, tools: Tools) -> int:
 
 
 def end_attempt(payment_id: int, status: PaymentStatus, reason: str | None = None) -> None:
-    """Mark a live attempt as never to be paid, in the running transaction, and drop the work of opening it."""
+    """Mark a live attempt as never to be paid, in the running transaction, and drop the work of opening it.
+
+    An hour later the gateway is asked once more, in case money came all the same.
+    """
     values: dict[str, Any] = {
         "status": status.value,
         "open_key": None,
@@ -71,7 +75,7 @@ def end_attempt(payment_id: int, status: PaymentStatus, reason: str | None = Non
     }
     if reason is not None:
         values["failure_code"] = reason[:64]
-    db.session.execute(
+    ended = db.session.execute(
         sa.update(Payment)
         .where(
             Payment.id == payment_id,
@@ -80,3 +84,7 @@ def end_attempt(payment_id: int, status: PaymentStatus, reason: str | None = Non
         .values(**values)
     )
     outbox.settle_effect(f"open_payment:{payment_id}")
+    if changed_one(ended):
+        outbox.add(
+            "look_again", f"look_again:{payment_id}", payment_id, due_at=clock.now() + _LOOK_AGAIN_AFTER
+        )

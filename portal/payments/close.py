@@ -53,6 +53,7 @@ def check_order(order: Order, tools: Tools) -> bool:
         notice = tools.gateway(payment.gateway).query_payment(payment.out_trade_no)
     except GatewayError:
         return False
+    faults.point("watch.after_call")
     settle_payment(notice, VerifiedBy.QUERY, tools)
     if notice.state is PaymentState.CLOSED:
         # Closed by somebody else, in the merchant's console perhaps: our order ends too.
@@ -72,8 +73,27 @@ def look_at_payment(payment_id: int, tools: Tools) -> bool:
     order = db.session.get_one(Order, payment.order_id, populate_existing=True)
     if not order.is_open or order.closing or order.is_past_deadline:
         return True
+    faults.point("watch.before_call")
     check_order(order, tools)
+    faults.point("watch.after_settle")
     return db.session.scalar(sa.select(Payment.status).where(Payment.id == payment_id)) != PaymentStatus.OPEN
+
+
+def look_again(payment_id: int, tools: Tools) -> bool:
+    """Ask about an attempt that ended unpaid an hour ago: money that came all the same is settled, or a case.
+
+    Returns whether the gateway gave an answer.
+    """
+    payment = db.session.get(Payment, payment_id, populate_existing=True)
+    if payment is None or payment.status == PaymentStatus.PAID:
+        return True
+    try:
+        notice = tools.gateway(payment.gateway).query_payment(payment.out_trade_no)
+    except GatewayError:
+        return False
+    faults.point("again.after_call")
+    settle_payment(notice, VerifiedBy.QUERY, tools)
+    return True
 
 
 @transactional
@@ -110,6 +130,7 @@ def close_order(order_id: int, tools: Tools) -> bool:
 
     False means UNKNOWN: the order stays closing and the outbox asks again.
     """
+    faults.point("close.after_mark")
     payment = live_attempt(order_id)
     if payment is None:
         return _close_without_attempt(order_id)
@@ -129,6 +150,7 @@ def close_order(order_id: int, tools: Tools) -> bool:
     faults.point("close.after_call")
     if verdict in (None, Verdict.CASE):
         finish_closing(payment.out_trade_no)
+    faults.point("close.after_store")
     return True
 
 
@@ -144,6 +166,7 @@ def _end_at_gateway(gateway: Gateway, payment: Payment, tools: Tools) -> Verdict
             return settle_payment(notice, VerifiedBy.QUERY, tools)
         if notice.state is PaymentState.CLOSED:
             return None
+        faults.point("close.between_calls")
         try:
             gateway.close_payment(payment.out_trade_no)
         except NumberSpent:

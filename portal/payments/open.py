@@ -58,6 +58,7 @@ def open_payment(payment_id: int, tools: Tools) -> bool:
     payment = _take_call(payment_id)
     if payment is None:
         return _status(payment_id) != PaymentStatus.CREATED
+    faults.point("order.before_call")
     try:
         code_url = tools.gateway(payment.gateway).create_payment(payment.request)
     except GatewayUnknown as error:

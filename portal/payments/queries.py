@@ -121,7 +121,7 @@ def order_id_of(order_public_id: str) -> int:
 
 _orders = table_of(Order).c
 _POLL = sa.select(
-    _orders.version, _orders.status, _orders.closing, _orders.expires_at, _orders.paid_at
+    _orders.version, _orders.status, _orders.closing, _orders.expires_at, _orders.paid_at, _orders.created_at
 ).where(_orders.public_id == sa.bindparam("public_id"), _orders.learner_id == sa.bindparam("learner_id"))
 
 

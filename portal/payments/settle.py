@@ -16,7 +16,7 @@ from portal.cases.models import CaseKind
 from portal.cases.services import open_case
 from portal.catalogue.models import Course
 from portal.gateways.base import PaymentNotice, PaymentState
-from portal.kit import clock
+from portal.kit import clock, faults
 from portal.kit.db import ChangedMeanwhile, changed_one, db, table_of, transactional
 from portal.learners.models import Learner
 from portal.ledger.services import SALES, UNAPPLIED, post_payment
@@ -107,9 +107,11 @@ def settle_payment(notice: PaymentNotice, verified_by: VerifiedBy, tools: Tools)
     if row.transaction_id is not None:
         return Verdict.DUPLICATE
     _mark_paid(row, notice, verified_by)
+    faults.point("settle.after_paid")
     verdict = _fulfil(row, notice, tools)
     account = SALES if verdict is Verdict.SETTLED else UNAPPLIED
     post_payment(row.id, row.gateway, account, row.order_id, row.amount_fen, row.currency)
+    faults.point("settle.after_booking")
     audit.record(
         "payment.settled",
         f"order:{row.order_public_id}",
@@ -198,6 +200,7 @@ def _fulfil(row: Any, notice: PaymentNotice, tools: Tools) -> Verdict:
         return Verdict.CASE
     grant = _grant(row)
     entitlement_id = licenses.grant_entitlement(grant)
+    faults.point("settle.after_right")
     now = clock.now()
     try:
         license_id = licenses.sign_license(entitlement_id, grant, tools.key_ring)
@@ -243,5 +246,6 @@ def issue_late_license(entitlement_id: int, tools: Tools) -> bool:
     license_id = licenses.sign_license(entitlement_id, _grant(row), tools.key_ring)
     move_order(row.order_id, OrderStatus.COMPLETED, completed_at=clock.now())
     outbox.add("mail_license", f"mail_license:{license_id}", license_id)
+    faults.point("late.before_commit")
     audit.record("license.issued", f"order:{row.order_public_id}", audit.SYSTEM, license_id=license_id)
     return True

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.kit import clock
+from portal.kit import clock, faults
 from portal.kit.db import Base, UtcDateTime, db, identifier, transactional
 
 _REREAD_SECONDS = 60
@@ -63,6 +63,7 @@ def store_certificates(mchid: str, certificates: list[x509.Certificate]) -> None
             )
         )
     db.session.flush()
+    faults.point("keys.before_commit")
 
 
 class PlatformKeys:

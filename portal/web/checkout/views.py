@@ -21,6 +21,7 @@ from portal.payments.checkout_state import CheckoutPage, CheckoutState
 from portal.payments.close import check_order, close_order, start_closing
 from portal.payments.queries import Purchase, poll_row, purchase_of
 from portal.payments.start import GatewayAway, begin_checkout
+from portal.payments.watch import note_watcher
 from portal.switchboard.services import SalesPaused
 from portal.web.auth import current_learner
 from portal.web.limits import limiter
@@ -141,6 +142,8 @@ def status(order_id: str) -> ResponseReturnValue:
         raise NotFound
     row = poll_row(_learner().id, order_id)
     is_over = row.status == OrderStatus.PENDING and clock.now() >= row.expires_at
+    if row.status == OrderStatus.PENDING and not row.closing and not is_over:
+        note_watcher(order_id, row.created_at)
     is_late = row.status == OrderStatus.PAID and (clock.now() - row.paid_at).total_seconds() > 60
     etag = f"{row.version}-{row.status}-{int(is_over)}{int(is_late)}-{get_locale()}-{_device()}"
     if etag in request.if_none_match:

@@ -45,6 +45,7 @@ def wechat() -> ResponseReturnValue:
         # The key was changed at WeChat first: it is sent again for 24 hours, time to add ours.
         log.error("notification cannot be decrypted", extra={"alert": True, "gateway": WECHAT_PAY})
         return _fail(503, "try again later")
+    faults.point("notify.after_verify")
     try:
         verdict = settle_notification(received, tools())
     except (sa.exc.DBAPIError, sa.exc.TimeoutError, ChangedMeanwhile) as error:

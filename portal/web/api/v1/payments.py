@@ -17,6 +17,7 @@ from portal.payments.attempts import WECHAT_PAY
 from portal.payments.close import close_order, start_closing
 from portal.payments.once import BegunOnce, begin_checkout_once
 from portal.payments.queries import Purchase, purchase_of
+from portal.payments.watch import note_watcher
 from portal.web.api.answers import answer, is_known, not_modified, with_headers, written
 from portal.web.api.limits import changes, new_orders, per_account, per_address, per_session
 from portal.web.api.resource import Resource, known_form, path_id
@@ -99,6 +100,8 @@ def _first_answer(learner: Learner, begun: BegunOnce) -> Response:
 def session(_query: dict[str, Any], session_id: str) -> Response:
     """Show a session. Poll it after `poll_after` seconds, with the last ETag in `If-None-Match`."""
     purchase = _purchase(session_id)
+    if purchase.order.is_open:
+        note_watcher(session_id, purchase.order.created_at)
     etag = session_etag(purchase)
     if is_known(etag):
         return not_modified(etag)
