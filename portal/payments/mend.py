@@ -46,6 +46,7 @@ def _attempts_without_work() -> list[tuple[str, str]]:
     subject = sa.case((Order.closing.is_not(None), Order.id), else_=Payment.id)
     rows = db.session.execute(
         sa.select(kind, subject)
+        .select_from(Payment)
         .join(Order, Order.id == Payment.order_id)
         .outerjoin(
             Job,

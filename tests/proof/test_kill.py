@@ -144,14 +144,98 @@ def reconciling(scene: Scene) -> None:
         assert (run.state, run.line_count) == (RunState.BALANCED, 1)
 
 
+def watching(scene: Scene) -> None:
+    """Killed while WeChat is asked about a payment whose notification was lost (F18)."""
+    order_id = scene.buyer.buy()
+    scene.shop.pay(order_id)
+    scene.clock.travel(seconds=31)
+    scene.dies(scene.work)
+    scene.clock.travel(seconds=61)
+    scene.work()
+    assert scene.buyer.state(order_id) == "delivered"
+
+
+def expiring(scene: Scene) -> None:
+    """Killed while orders whose time is over are marked: they end all the same."""
+    order_id = scene.buyer.buy()
+    scene.clock.travel(seconds=3601)
+    scene.dies(scene.work)
+    scene.clock.travel(seconds=61)
+    scene.work()
+    scene.buyer.sign_in_again()
+    assert scene.buyer.state(order_id) == "expired"
+
+
+def looking_again(scene: Scene) -> None:
+    """Killed while an ended attempt is asked about once more: the next worker asks."""
+    order_id = scene.buyer.buy()
+    scene.buyer.post(f"/checkout/{order_id}/cancel")
+    scene.clock.travel(minutes=61)
+    scene.dies(scene.work)
+    before = scene.shop.calls(order_id, "query")
+    scene.clock.travel(seconds=61)
+    scene.work()
+    assert scene.shop.calls(order_id, "query") == before + 1
+
+
+def signing_late(scene: Scene) -> None:
+    """Killed while a license is made whose key had been away (F21)."""
+    order_id = scene.buyer.buy()
+    (key,) = scene.app.extensions["portal_tools"].key_ring.private_files()
+    away = key.rename(key.with_suffix(".away"))
+    scene.shop.pay(order_id)
+    assert scene.shop.notify(order_id).status_code == 200
+    away.rename(key)
+    scene.clock.travel(seconds=3)
+    scene.dies(scene.work)
+    assert scene.buyer.state(order_id) == "delivering"
+    scene.clock.travel(seconds=61)
+    scene.work()
+    assert scene.buyer.state(order_id) == "delivered"
+
+
+def mending(scene: Scene) -> None:
+    """Killed while work is put on record that had been lost."""
+    order_id = scene.buyer.buy()
+    with scene.app.app_context(), transaction() as session:
+        session.execute(sa.text("DELETE FROM outbox"))
+    scene.shop.pay(order_id)
+    scene.clock.travel(minutes=3)
+    scene.dies(scene.work)
+    scene.work()
+    scene.work()
+    assert scene.buyer.state(order_id) == "delivered"
+
+
+def fetching_keys(scene: Scene) -> None:
+    """Killed while the platform's certificates are replaced: whole, or as they were."""
+    scene.shop.sandbox.control("POST", "/control/mode", {"mode": "switching"})
+    order_id = scene.buyer.buy()
+    assert scene.shop.notify(order_id, sign="certificate").status_code == 401
+    scene.dies(scene.work)
+    with scene.app.app_context():
+        jobs.refresh_keys(scene.app.extensions["portal_tools"])
+    scene.shop.pay(order_id)
+    assert scene.shop.notify(order_id, sign="certificate").status_code == 200
+
+
 JOURNEYS: dict[str, list[Callable[[Scene], None]]] = {
     "order": [ordering],
     "notify": [settling, settling_by_sweep],
+    "settle": [settling, settling_by_sweep],
     "license": [settling, settling_by_sweep],
     "close": [closing],
     "mail": [working],
     "batch": [long_work],
     "bill": [reconciling],
+    "work": [working],
+    "audit": [working],
+    "watch": [watching],
+    "expiry": [expiring],
+    "again": [looking_again],
+    "late": [signing_late],
+    "mend": [mending],
+    "keys": [fetching_keys],
 }
 CASES = [
     (point, journey)
