@@ -15,6 +15,7 @@ from portal.kit.db import db, transaction
 from portal.licenses.models import License
 from portal.outbox import services as outbox
 from tests.support import databases
+from tests.support.keys import active_key_file
 
 pytestmark = pytest.mark.database
 
@@ -66,7 +67,7 @@ class TestSurroundings:
         assert problems(tools, "outbox") == ["work is 360 s late"]
 
     def test_a_license_key_that_is_away(self, inside, tools):
-        (key,) = tools.key_ring.private_files()
+        key = active_key_file(tools.key_ring)
         hidden = key.rename(key.with_suffix(".away"))
         try:
             assert "no license can be signed" in problems(tools, "signing key")[0]
@@ -75,7 +76,7 @@ class TestSurroundings:
         assert problems(tools) == []
 
     def test_a_license_key_that_others_may_read(self, inside, tools):
-        (key,) = tools.key_ring.private_files()
+        key = active_key_file(tools.key_ring)
         key.chmod(0o444)
         try:
             assert key.name in problems(tools, "settings")[0]

@@ -12,6 +12,7 @@ from portal.licenses.models import License
 from portal.outbox.models import Job, JobStatus
 from portal.payments.mend import mend
 from tests.support.editors import editor_of
+from tests.support.keys import active_key_file
 
 pytestmark = pytest.mark.database
 
@@ -170,7 +171,7 @@ class TestMending:
 
     def test_a_paid_order_whose_license_nobody_makes(self, buyer, shop, clock, tools):
         order_id = buyer.buy()
-        (key,) = tools.key_ring.private_files()
+        key = active_key_file(tools.key_ring)
         away = key.rename(key.with_suffix(".away"))
         shop.pay(order_id)
         shop.notify(order_id)

@@ -23,6 +23,7 @@ from portal.kit import beijing, faults
 from portal.kit.db import db, transaction
 from portal.reconciliation.models import BillRun, ImportedLine, RunState
 from tests.support.dying import killed_at
+from tests.support.keys import active_key_file
 from tests.support.rest import come_to_rest
 from tests.support.shop import Buyer, Shop
 
@@ -181,7 +182,7 @@ def looking_again(scene: Scene) -> None:
 def signing_late(scene: Scene) -> None:
     """Killed while a license is made whose key had been away (F21)."""
     order_id = scene.buyer.buy()
-    (key,) = scene.app.extensions["portal_tools"].key_ring.private_files()
+    key = active_key_file(scene.app.extensions["portal_tools"].key_ring)
     away = key.rename(key.with_suffix(".away"))
     scene.shop.pay(order_id)
     assert scene.shop.notify(order_id).status_code == 200
