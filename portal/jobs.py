@@ -183,12 +183,12 @@ KINDS: dict[str, Kind] = {
     "issue_license": Kind(_issue_license, (2, 5, 10, 30)),
     "run_batch": Kind(_run_batch, (1,)),
     # Every half hour; the day itself says when a person is told.
-    "reconcile_day": Kind(_reconcile_day, (1800,)),
-    "refund_call": Kind(_refund_call, (5, 10, 30, 60, 300)),
+    "reconcile_day": Kind(_reconcile_day, (1800,), calls_gateway=True),
+    "refund_call": Kind(_refund_call, (5, 10, 30, 60, 300), calls_gateway=True),
     # After the first look at one minute.
-    "refund_query": Kind(_refund_query, (60, 120, 300, 600, 1800, 3600)),
+    "refund_query": Kind(_refund_query, (60, 120, 300, 600, 1800, 3600), calls_gateway=True),
     "refund_overdue": Kind(_refund_overdue, (60,)),
-    "learn_refunds": Kind(_learn_refunds, (10, 60, 300, 1800)),
+    "learn_refunds": Kind(_learn_refunds, (10, 60, 300, 1800), calls_gateway=True),
     "mail_refund_started": Kind(_mailing(mail_started), _MAIL_PAUSES, _DAY),
     "mail_refund_done": Kind(_mailing(mail_done), _MAIL_PAUSES, _DAY),
     "mail_refund_refused": Kind(_mailing(mail_refused), _MAIL_PAUSES, _DAY),

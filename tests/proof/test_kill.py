@@ -22,6 +22,8 @@ from portal.batches.services import Step
 from portal.kit import beijing, faults
 from portal.kit.db import db, transaction
 from portal.reconciliation.models import BillRun, ImportedLine, RunState
+from portal.refunds.models import RefundStatus
+from tests.support.desk import PAID, Desk
 from tests.support.dying import killed_at
 from tests.support.keys import active_key_file
 from tests.support.rest import come_to_rest
@@ -220,6 +222,42 @@ def fetching_keys(scene: Scene) -> None:
     assert scene.shop.notify(order_id, sign="certificate").status_code == 200
 
 
+def refunding(scene: Scene) -> None:
+    """Killed while money goes back: it goes back once, and the license ends with it."""
+    desk = Desk(scene.shop, scene.app.extensions["portal_tools"])
+    desk.limits(single_fen=0)
+    order_id = scene.buyer.buy()
+    scene.delivered(order_id)
+    asker, approver = desk.person(), desk.person()
+
+    def ask() -> None:
+        desk.ask(order_id, person=asker, key="the same form")
+
+    def approve() -> None:
+        refund = desk.refunds(order_id)[0]
+        if refund.status == RefundStatus.REQUESTED:
+            desk.approve(refund.out_refund_no, approver)
+
+    def settle() -> None:
+        scene.clock.travel(minutes=2)
+        scene.work()
+
+    moment = scene.point.partition(".")[2]
+    for deed, moments in (
+        (ask, {"after_reserve", "before_request_commit"}),
+        (approve, {"before_approve_commit", "after_approve"}),
+        (scene.work, {"before_call", "after_call"}),
+        (settle, {"before_settle_commit"}),
+    ):
+        if moment in moments:
+            scene.dies(deed)
+        deed()
+    come_to_rest(scene.shop, scene.clock)
+    assert [refund.status for refund in desk.refunds(order_id)] == [RefundStatus.SUCCEEDED]
+    assert [refund["amount"] for refund in desk.at_gateway(order_id)] == [PAID]
+    assert desk.booked(order_id) == PAID
+
+
 JOURNEYS: dict[str, list[Callable[[Scene], None]]] = {
     "order": [ordering],
     "notify": [settling, settling_by_sweep],
@@ -237,6 +275,7 @@ JOURNEYS: dict[str, list[Callable[[Scene], None]]] = {
     "late": [signing_late],
     "mend": [mending],
     "keys": [fetching_keys],
+    "refund": [refunding],
 }
 CASES = [
     (point, journey)
@@ -256,5 +295,6 @@ def test_killed_at(point, journey, app, shop, clock, mails, tmp_path, monkeypatc
     come_to_rest(shop, clock)
     assert shop.differences() == []
     with app.app_context():
-        paid = [book for book in shop.books() if book["state"] == "SUCCESS"]
-    assert len(mails()) == len(paid)
+        paid = [book for book in shop.books() if book["state"] in {"SUCCESS", "REFUND"}]
+    with_license = [mail for mail in mails() if b".lic.txt" in mail.read_bytes()]
+    assert len(with_license) == len(paid)
