@@ -20,12 +20,13 @@ from portal.gateways.base import GatewayUnknown
 from portal.gateways.wechat_pay import transport
 from portal.gateways.wechat_pay.transport import Transport
 from portal.kit import clock as portal_clock
-from portal.kit.db import db
+from portal.kit.db import db, transaction
 from portal.licenses.models import License
 from portal.notifications.models import Notification
 from portal.orders.models import OrderStatus
 from portal.payments import open as opening
 from portal.payments import settle
+from portal.refunds.reserve import reserve
 from portal.web.limits import limiter
 from scripts.processes import free_port
 from tests.support.rest import come_to_rest
@@ -292,10 +293,25 @@ class TestStaleReads:
         rows = [stale]
         look = settle.lock_payment
         monkeypatch.setattr(settle, "lock_payment", lambda number: rows.pop() if rows else look(number))
+        fulfilled: list[object] = []
+        monkeypatch.setattr(settle, "_fulfil", lambda *facts: fulfilled.append(facts))
         assert shop.notify(order_id, new_event_id=True).status_code == 200
-        assert rows == []
+        assert (rows, fulfilled) == ([], [])
         assert count(License) == 1
         assert count(Notification, Notification.verdict == "duplicate") == 1
+
+    def test_money_that_is_held_already_is_not_held_again(self, shop, app):
+        """Whoever looked before another held it all is told so by the one statement that counts (I5)."""
+        order_id = shop.buyer().buy()
+        shop.pay(order_id)
+        shop.notify(order_id)
+        payment = shop.payment(order_id)
+        with app.app_context(), transaction():
+            assert [reserve(payment.id, 9000), reserve(payment.id, 9000), reserve(payment.id, 900)] == [
+                True,
+                False,
+                True,
+            ]
 
     def test_a_code_that_comes_after_the_money_is_not_stored(self, shop, clock, app, count):
         """F19: the answer to the order call arrives when the order is paid already."""

@@ -14,6 +14,8 @@ from portal.cases.models import Case
 from portal.delivery.transport import FolderMailer
 from portal.devices.models import TokenFamily
 from portal.kit.db import ChangedMeanwhile, db
+from portal.kit.errors import PortalError
+from portal.learners.models import Learner
 from portal.ledger.models import LedgerEntry
 from portal.licenses.models import Entitlement, License
 from portal.notifications.models import Notification
@@ -21,6 +23,7 @@ from portal.orders.models import Order, OrderStatus
 from portal.payments.models import Payment
 from portal.web.limits import limiter
 from scripts.processes import ProcessFailed
+from tests.support.desk import Desk
 from tests.support.editors import editor_of
 from tests.support.rest import come_to_rest
 from tests.support.seeds import how_many, seed_of
@@ -277,3 +280,62 @@ def test_everything_at_once(shop, app, clock, draw):
     assert at_once(deeds).keys() <= {0, 200, 303} | BUSY
     come_to_rest(shop, clock)
     assert shop.differences() == []
+
+
+def test_the_same_money_back(shop, tools, clock, count, draw):
+    """I5: thirty-two ask for a third of a payment; three get it, and no fen more goes back."""
+    desk = Desk(shop, tools)
+    desk.switch(refund_mode="automatic")
+    order_id = desk.bought()
+    people = [desk.person() for _ in range(4)]
+
+    def ask(person: Learner) -> Callable[[], int]:
+        def deed() -> int:
+            try:
+                desk.ask(order_id, 3300, person)
+            except PortalError as error:
+                return error.status
+            except (sa.exc.SQLAlchemyError, ChangedMeanwhile):
+                return 503
+            return 201
+
+        return deed
+
+    answers = at_once([ask(draw.choice(people)) for _ in range(THREADS)])
+    assert answers.keys() <= {201, 409, 422, 429} | BUSY
+    assert answers[201] <= 3
+    assert desk.sums(order_id)[0] == answers[201] * 3300
+    for _ in range(8):
+        clock.travel(seconds=61)
+        shop.work()
+    assert desk.given_back(order_id) == desk.booked(order_id) == answers[201] * 3300
+    assert desk.sums(order_id) == (answers[201] * 3300, answers[201] * 3300)
+
+
+def test_the_same_approval(shop, tools, clock, draw):
+    """F27: many approve at once, one is the approver, and the gateway is asked for one refund."""
+    desk = Desk(shop, tools)
+    buyer = shop.buyer()
+    order_id = desk.bought(buyer)
+    number = desk.ask_as_learner(buyer, order_id)
+    people = [desk.person() for _ in range(THREADS // 2)]
+
+    def approve(person: Learner) -> Callable[[], int]:
+        def deed() -> int:
+            try:
+                desk.approve(number, person)
+            except PortalError as error:
+                return error.status
+            except (sa.exc.SQLAlchemyError, ChangedMeanwhile):
+                return 503
+            return 200
+
+        return deed
+
+    answers = at_once([approve(person) for person in people])
+    assert answers.keys() <= {200, 409} | BUSY
+    assert answers[200] <= 1
+    for _ in range(4):
+        clock.travel(seconds=61)
+        shop.work()
+    assert len(desk.at_gateway(order_id)) == answers[200]

@@ -8,7 +8,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from portal.kit import clock as portal_clock
 from portal.licenses import key_ring
-from tests.proof.machine import ShopMachine
+from tests.proof.refunding import RefundingMachine
 from tests.proof.world import FrozenClock, World
 from tests.support.seeds import how_many, seed_of
 
@@ -32,7 +32,7 @@ def world(app, shop, begin_anew, sandbox, tools, tmp_path, monkeypatch):
 
 
 def test_whatever_happens_the_books_agree(world):
-    make: Any = lambda: ShopMachine(world)  # noqa: E731 - what the seed is noted on
+    make: Any = lambda: RefundingMachine(world)  # noqa: E731 - what the seed is noted on
     run_state_machine_as_test(
         seed(seed_of("machine"))(make),
         settings=settings(

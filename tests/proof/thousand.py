@@ -2,7 +2,7 @@
 
 Learners buy over HTTP from a real portal with two web and two background workers. For each purchase, each family
 of faults strikes with the same probability: a call to WeChat (of any kind, on each route), a notification lost,
-doubled or forged, a cancel, a process killed, a portal armed at a point, a key or the mail folder away; and the
+doubled or forged, a cancel, a refund by staff or by hand, a process killed, a portal armed at a point, a key or the mail folder away; and the
 database is killed and started again. Everything is drawn from `PROVE_SEED`. At the end all is healed; then WeChat's
 books, the ledger, the licenses and the mails must be the same.
 """
@@ -15,16 +15,25 @@ import statistics
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import requests
+import sqlalchemy as sa
 
+from portal.audit import services as audit
+from portal.doctor.examination import examine_promises
 from portal.kit import faults
+from portal.kit.errors import PortalError
+from portal.learners.models import Role
+from portal.refunds.request import Wish, request_by_staff
 from portal.tools import Tools
 from scripts.processes import ProcessFailed
+from tests.factories.learners import make_learner
 from tests.proof.world import FAULTS, WRONG
 from tests.support import databases
 from tests.support.load import Customers, app_of
@@ -34,8 +43,7 @@ from tests.support.seeds import VARIABLE, choose_seed
 
 CUSTOMERS = 24
 _SLOW: tuple[dict[str, Any], ...] = ({"kind": "hang"}, {"kind": "drip"}, {"kind": "delay", "seconds": 2})
-_FEWEST_SECONDS_BETWEEN_KILLS = 2.0
-_AWAY_SECONDS = 1.5
+_AWAY_SECONDS = 0.5
 
 
 class Chaos:
@@ -46,32 +54,32 @@ class Chaos:
         self._server = server
         self._rate = rate
         self._draw = draw
-        self._tools: Tools = app_of(shop).extensions["portal_tools"]
+        self._app = app_of(shop)
+        self._tools: Tools = self._app.extensions["portal_tools"]
         self._second_worker = Worker(shop.env, number=2).start()
-        self._last_kill = time.monotonic()
-        self._pending_kills = 0
+        self._waiting: deque[Callable[[], None]] = deque()
         self.done: Counter[str] = Counter()
 
     def strike(self, purchases: int) -> None:
-        """Draw what goes wrong for so many more purchases."""
-        families: tuple[Callable[[], None], ...] = (
+        """Draw what goes wrong for so many more purchases; of what takes time, do one thing."""
+        at_once: tuple[Callable[[], None], ...] = (
             lambda: self._gateway("create"),
             lambda: self._gateway("query"),
             lambda: self._gateway("close"),
             self._tell_again,
             self._tell_wrongly,
-            self._count_a_kill,
-            self._key_away,
-            self._mail_away,
+            self._give_back,
+            self._give_back_by_hand,
         )
         for _ in range(purchases):
-            for family in families:
+            for deed in at_once:
                 if self._draw.random() < self._rate:
-                    family()
-        if self._pending_kills and time.monotonic() > self._last_kill + _FEWEST_SECONDS_BETWEEN_KILLS:
-            self._pending_kills -= 1
-            self._kill()
-            self._last_kill = time.monotonic()
+                    deed()
+            for deed in (self._kill, self._key_away, self._mail_away):
+                if self._draw.random() < self._rate:
+                    self._waiting.append(deed)
+        if self._waiting:
+            self._waiting.popleft()()
 
     def heal(self) -> None:
         """Let everything run whole again."""
@@ -79,6 +87,14 @@ class Chaos:
         self._shop.portal.run_unarmed()
         self._shop.worker.run_unarmed()
         self._second_worker.run_unarmed()
+
+    def examined(self) -> list[str]:
+        """Return what the doctor finds, once what the audit wrote last is sealed."""
+        with self._app.app_context():
+            while audit.seal():
+                pass
+            found = examine_promises(self._tools, timedelta(0))
+        return [f"{broken.check}: {broken.problem} {broken.ids}" for broken in found]
 
     def stop(self) -> None:
         """End the second worker."""
@@ -134,8 +150,27 @@ class Chaos:
             return
         self.done["notification: forged or wrong"] += 1
 
-    def _count_a_kill(self) -> None:
-        self._pending_kills = min(self._pending_kills + 1, 10)
+    def _give_back(self) -> None:
+        """Somebody of the staff refunds a payment, or half of it."""
+        number = self._paid_number()
+        if number is None:
+            return
+        part = self._draw.choice([None, 3000])
+        wish = Wish("Bought by mistake", f"wish-{self._draw.getrandbits(60)}", part)
+        try:
+            with self._app.app_context():
+                request_by_staff(make_learner(role=Role.FINANCE), number, wish, self._tools)
+        except (PortalError, sa.exc.SQLAlchemyError):  # given back already, or the database is being killed
+            return
+        self.done["refund"] += 1
+
+    def _give_back_by_hand(self) -> None:
+        number = self._paid_number()
+        if number is not None:
+            facts = {"out_trade_no": number, "amount": 2000, "notify": True}
+            with suppress(ProcessFailed):
+                self._shop.sandbox.control("POST", "/control/refunds/console", facts)
+                self.done["refund by hand"] += 1
 
     def _kill(self) -> None:
         deeds = [self._kill_a_web_worker, self._kill_a_worker, self._kill_the_portal, self._arm_the_portal]
@@ -226,7 +261,7 @@ def run(purchases: int, rate: float, directory: Path) -> list[str]:
             seconds = time.monotonic() - began
             struck = chaos.struck()
             chaos.heal()
-            wrong = _at_rest(shop)
+            wrong = _at_rest(shop) + chaos.examined()
             _report(shop, customers, chaos, struck, seconds)
         finally:
             chaos.stop()
@@ -257,6 +292,8 @@ def _report(
         "faults that struck at WeChat": dict(struck),
         "payments": shop.one("SELECT COUNT(*) FROM payments WHERE status = 'paid'"),
         "ledger": f"{shop.one('SELECT SUM(amount_fen) FROM ledger_entries')} fen",
+        "refunded": f"{shop.one('SELECT SUM(refunded_fen) FROM payments')} fen in "
+        f"{shop.one(_REFUNDS)} refunds",
         "licenses": shop.one("SELECT COUNT(*) FROM licenses"),
         "mails": len(shop.mails()),
         "verified by": {row[0]: row[1] for row in shop.rows(_VERIFIED)},
@@ -266,6 +303,7 @@ def _report(
         print(f"{name}: {value}", flush=True)
 
 
+_REFUNDS = "SELECT COUNT(*) FROM refunds WHERE status = 'succeeded'"
 _VERIFIED = "SELECT verified_by, COUNT(*) FROM payments WHERE status = 'paid' GROUP BY verified_by"
 
 
@@ -279,7 +317,15 @@ def main() -> int:
     print(f"{VARIABLE}={choose_seed()}", flush=True)
     with tempfile.TemporaryDirectory(prefix="portal-thousand-") as directory:
         wrong = run(arguments.purchases, arguments.rate, Path(directory))
-    print(*(wrong or ["WeChat's books, the ledger, the licenses and the mails are the same."]), sep="\n")
+    print(
+        *(
+            wrong
+            or [
+                "WeChat's books, the ledger, the licenses and the mails are the same, and the doctor finds nothing."
+            ]
+        ),
+        sep="\n",
+    )
     return 1 if wrong else 0
 
 

@@ -22,7 +22,8 @@ _NEVER = (
     "SELECT p.id FROM payments p LEFT JOIN ledger_entries l ON l.source_type = 'payment' AND l.source_id = p.id "
     "WHERE p.status = 'paid' AND l.id IS NULL",
     "SELECT o.id FROM orders o LEFT JOIN entitlements e ON e.order_id = o.id "
-    "WHERE o.status = 'completed' AND e.id IS NULL",
+    "WHERE o.status IN ('completed', 'refunded') AND e.id IS NULL",
+    "SELECT id FROM payments WHERE refunded_fen > reserved_fen OR reserved_fen > amount_fen",
     "SELECT order_id FROM payments WHERE open_key IS NOT NULL GROUP BY order_id HAVING COUNT(*) > 1",
 )
 

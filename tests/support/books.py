@@ -19,14 +19,17 @@ def _rows(connection: sa.Connection, statement: str) -> list[Any]:
     return list(connection.execute(sa.text(statement)))
 
 
-def differences(connection: sa.Connection, books: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Compare the books of the sandbox (`GET /control/orders`) with ours, once everything has come to rest.
+def differences(
+    connection: sa.Connection, books: Iterable[Mapping[str, Any]], refunds: Iterable[Mapping[str, Any]]
+) -> list[str]:
+    """Compare the books of the sandbox (`/control/orders`, `/control/refunds`) with ours, once all is at rest.
 
     Every payment there is one here, of the same transaction and amount, posted once, and is either one
     right with its one license or a case; and there is nothing here that is not there.
     """
     return [
         *_money(connection, books),
+        *_money_back(connection, refunds),
         *_goods(connection),
         *_licenses(connection),
         *_orders(connection),
@@ -59,6 +62,33 @@ def _money(connection: sa.Connection, books: Iterable[Mapping[str, Any]]) -> Ite
     )
     if count := _rows(connection, stray)[0][0]:
         yield f"{count} ledger entries without a payment"
+
+
+_GIVEN_BACK = """
+    SELECT p.out_trade_no, p.amount_fen, p.reserved_fen, p.refunded_fen,
+      (SELECT COALESCE(SUM(r.amount_fen), 0) FROM refunds r WHERE r.payment_id = p.id AND r.status = 'succeeded'),
+      (SELECT COALESCE(SUM(l.amount_fen), 0) FROM ledger_entries l JOIN refunds r ON r.id = l.source_id
+       WHERE l.source_type = 'refund' AND r.payment_id = p.id),
+      o.status, b.credit_account
+    FROM payments p JOIN orders o ON o.id = p.order_id
+    JOIN ledger_entries b ON b.source_type = 'payment' AND b.source_id = p.id WHERE p.status = 'paid'
+"""
+
+
+def _money_back(connection: sa.Connection, refunds: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    given: Counter[str] = Counter()
+    for one in refunds:
+        if one["status"] == "SUCCESS":
+            given[one["out_trade_no"]] += one["amount"]
+        elif one["status"] != "CLOSED":
+            yield f"{one['out_refund_no']}: WeChat has it as {one['status']}"
+    for row in _rows(connection, _GIVEN_BACK):
+        number, amount, reserved, refunded, succeeded, posted, status, account = row
+        sums = {given[number], refunded, succeeded, posted, reserved}
+        if len(sums) != 1 or refunded > amount:
+            yield f"{number}: WeChat gave {given[number]} back, we have {tuple(row)}"
+        if account == "sales" and (refunded == amount) != (status == "refunded"):
+            yield f"{number}: {refunded} of {amount} went back, and its order is {status}"
 
 
 def _goods(connection: sa.Connection) -> Iterable[str]:

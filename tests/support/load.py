@@ -6,6 +6,7 @@ with Customers(shop, many=6, draw=random.Random(seed)) as customers:
 assert customers.failures == []         # every request that got no answer, or a 5xx
 """
 
+import html
 import json
 import random
 import threading
@@ -119,8 +120,12 @@ class Customer:
         while True:
             try:
                 if method == "POST" and not self._token:
-                    match = CSRF.search(self._request("GET", "/courses").text)
-                    self._token = match[1] if match else ""
+                    page = self._request("GET", "/courses")
+                    if page.status_code != 200:
+                        self._failures.append(f"GET /courses: {page.status_code}")
+                        self._pause()
+                        continue
+                    self._token = html.unescape(CSRF.findall(page.text)[0])
                 answer = self._request(method, path)
                 if answer.status_code in {200, 303}:
                     return answer.headers["Location"] if method == "POST" else answer.text

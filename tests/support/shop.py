@@ -139,11 +139,16 @@ class Shop:
         orders: list[dict[str, Any]] = self.sandbox.control("GET", "/control/orders")["orders"]
         return orders
 
+    def refunds(self) -> list[dict[str, Any]]:
+        """Return WeChat's own books of refunds."""
+        refunds: list[dict[str, Any]] = self.sandbox.control("GET", "/control/refunds")["refunds"]
+        return refunds
+
     def differences(self) -> list[str]:
         """Return what differs between WeChat's books and ours, and what the doctor finds, once all is at rest."""
         with self.app.app_context():
             with db.engine.connect() as connection:
-                found = books.differences(connection, self.books())
+                found = books.differences(connection, self.books(), self.refunds())
             promises = examine_promises(self.app.extensions["portal_tools"], timedelta(0))
         return found + [f"{broken.check}: {broken.ids}" for broken in promises]
 
