@@ -21,6 +21,8 @@ from portal.delivery.license_mail import mail_license
 from portal.delivery.transport import Mailer, MailNotSent
 from portal.devices.grants import sweep_grants
 from portal.devices.tokens import sweep_tokens
+from portal.disputes import syncing as disputes
+from portal.disputes.acts import send_act
 from portal.doctor import heartbeat
 from portal.gateways.base import GatewayError
 from portal.gateways.breaker import taking_turns
@@ -135,6 +137,36 @@ def _learn_refunds(claim: Claim, tools: Tools) -> None:
         raise NotYet("no answer from the gateway")
 
 
+def _sync_dispute(claim: Claim, tools: Tools) -> None:
+    _asking(disputes.sync_dispute, disputes.gateway_of(claim.effect_key), claim.subject_id, tools)
+
+
+_TRIES_AN_HOUR = 5
+
+
+def _sync_disputes(claim: Claim, tools: Tools) -> None:
+    try:
+        disputes.look_at_all(claim.subject_id, claim.effect_key, tools)
+        disputes.keep_notify_url(claim.subject_id, tools)
+    except GatewayError as error:
+        if claim.attempts < _TRIES_AN_HOUR:
+            raise NotYet(error.reason) from None
+        # The next hour has a look of its own.
+        log.error("complaints not listed", extra={"alert": True, "why": error.reason})
+
+
+def _send_dispute_act(claim: Claim, tools: Tools) -> None:
+    _asking(send_act, int(claim.subject_id), tools)
+
+
+def _asking(call: Callable[..., object], *facts: object) -> None:
+    """Do work that needs an answer of the gateway; without one it is done again."""
+    try:
+        call(*facts)
+    except GatewayError as error:
+        raise NotYet(error.reason) from None
+
+
 def _mailing(mail: Callable[[str, str, Mailer, Settings], None]) -> Callable[[Claim, Tools], None]:
     """Return the work of sending one kind of mail."""
 
@@ -192,6 +224,9 @@ KINDS: dict[str, Kind] = {
     "mail_refund_started": Kind(_mailing(mail_started), _MAIL_PAUSES, _DAY),
     "mail_refund_done": Kind(_mailing(mail_done), _MAIL_PAUSES, _DAY),
     "mail_refund_refused": Kind(_mailing(mail_refused), _MAIL_PAUSES, _DAY),
+    "sync_dispute": Kind(_sync_dispute, (5, 30, 120, 600), _DAY, calls_gateway=True),
+    "sync_disputes": Kind(_sync_disputes, (60, 600), _DAY, calls_gateway=True),
+    "send_dispute_act": Kind(_send_dispute_act, (5, 15, 60, 300), calls_gateway=True),
     "mail_license": Kind(_mailing(mail_license), _MAIL_PAUSES, _DAY),
     "mail_new_device": Kind(_mailing(mail_new_device), _MAIL_PAUSES, _DAY),
     "mail_register_again": Kind(_mailing(mail_register_again), _MAIL_PAUSES, _DAY),

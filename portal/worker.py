@@ -15,6 +15,7 @@ from portal import jobs
 from portal.app import create_app
 from portal.audit import services as audit
 from portal.config import ROOT, Settings
+from portal.disputes.syncing import plan_sync
 from portal.doctor import heartbeat
 from portal.kit import file_broker
 from portal.licenses.audit_heads import sign_audit_head
@@ -84,6 +85,11 @@ def make_celery(flask_app: Flask) -> Celery:
                 "options": {"expires": 600},
             },
             "mend": {"task": "payments.mend", "schedule": 60.0, "options": {"expires": 60}},
+            "plan-disputes": {
+                "task": "disputes.plan_sync",
+                "schedule": 300.0,
+                "options": {"expires": 300},
+            },
             "refresh-wanted-keys": {
                 "task": "gateways.refresh_wanted_keys",
                 "schedule": 10.0,
@@ -140,6 +146,11 @@ def _add_tasks(celery: Celery, flask_app: Flask, tools: Tools) -> None:
     def mend_what_was_left() -> None:
         with flask_app.app_context():
             mend()
+
+    @celery.task(name="disputes.plan_sync")
+    def plan_disputes() -> None:
+        with flask_app.app_context():
+            plan_sync(tools)
 
     @celery.task(name="gateways.refresh_keys")
     def refresh_keys() -> None:

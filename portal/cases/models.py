@@ -25,6 +25,8 @@ class CaseKind(StrEnum):
     """Paid twice; a refund is proposed."""
     LATE_UNWANTED = "late_unwanted"
     """Paid after the end, and the course is owned already; a refund is proposed."""
+    UNKNOWN_DISPUTE = "unknown_dispute"
+    """A complaint about a payment that is not in our books."""
     UNREADABLE = "unreadable"
     """A signed message that we cannot make sense of."""
     GATEWAY_REJECTED = "gateway_rejected"

@@ -11,6 +11,8 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, BinaryIO, Protocol
 
+from portal.gateways.complaints import ComplaintDesk, ComplaintNotice
+
 
 class GatewayError(Exception):
     """A call to a gateway did not give a verified answer. `reason` is safe to log."""
@@ -157,7 +159,7 @@ class VerifiedNotification:
     event_id: str
     event_type: str
     body: str
-    notice: PaymentNotice | RefundNotice | None
+    notice: PaymentNotice | RefundNotice | ComplaintNotice | None
     problem: str | None = None
 
 
@@ -234,6 +236,10 @@ class Gateway(Protocol):
     name: str
     mchid: str
     appid: str
+
+    @property
+    def complaints(self) -> ComplaintDesk:
+        """The complaints of payers."""
 
     @property
     def clock_skew(self) -> timedelta | None:

@@ -4,7 +4,9 @@ import sqlalchemy as sa
 
 from portal.cases.models import CaseKind
 from portal.cases.services import open_case
+from portal.disputes.syncing import note_news
 from portal.gateways.base import PaymentNotice, RefundNotice, VerifiedNotification
+from portal.gateways.complaints import ComplaintNotice
 from portal.kit import clock, faults
 from portal.kit.db import add_row, db, table_of, transactional
 from portal.notifications.models import Notification
@@ -32,7 +34,7 @@ def settle_notification(received: VerifiedNotification, tools: Tools) -> Verdict
         gateway=received.gateway,
         event_id=received.event_id,
         event_type=received.event_type,
-        out_trade_no=received.notice.out_trade_no if received.notice else None,
+        out_trade_no=getattr(received.notice, "out_trade_no", None),
         body=received.body[:65_536],
         verdict=Verdict.SETTLED.value,
         received_at=clock.now(),
@@ -52,6 +54,9 @@ def _apply(received: VerifiedNotification, tools: Tools) -> Verdict:
             return settle_payment(notice, VerifiedBy.NOTIFY, tools)
         case RefundNotice() as notice:
             return settle_refund(notice, VerifiedBy.NOTIFY, tools)
+        case ComplaintNotice() as notice:
+            note_news(notice, received.event_id)
+            return Verdict.SETTLED
         case None:
             evidence = {
                 "event_id": received.event_id,

@@ -1,6 +1,5 @@
 """WeChat Pay as a `Gateway`: order, query and close a Native payment, refund it, and read notifications."""
 
-import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -32,10 +31,11 @@ from portal.gateways.base import (
 from portal.gateways.breaker import Breaker
 from portal.gateways.key_wishes import KeyWishes
 from portal.gateways.wechat_pay import bills, codes, keys, notifications
+from portal.gateways.wechat_pay.answers import error_in, object_in
 from portal.gateways.wechat_pay.client import SafeCore, SafeWeChatPay
+from portal.gateways.wechat_pay.complaints import WeChatPayComplaints
 from portal.gateways.wechat_pay.signatures import NotVerified, verify
 from portal.gateways.wechat_pay.transport import Answer, Transport
-from portal.kit import strict_json
 from portal.kit.db import forbid_open_transaction
 
 _BEIJING = timezone(timedelta(hours=8))
@@ -75,6 +75,7 @@ class WeChatPayGateway:
             wishes=self._wishes,
         )
         self._sdk = SafeWeChatPay(self._core, mchid=self.mchid, appid=self.appid)
+        self.complaints = WeChatPayComplaints(self._core, self.mchid, self._origin)
 
     @property
     def clock_skew(self) -> timedelta | None:
@@ -103,7 +104,7 @@ class WeChatPayGateway:
         answer = self._sdk.order_native(fields)
         if answer.status != 200:
             self._refuse("create", answer)
-        code_url = _object(answer).get("code_url")
+        code_url = object_in(answer).get("code_url")
         if not isinstance(code_url, str) or not _CODE_URL.fullmatch(code_url):
             raise GatewayUnknown("no code_url in the answer")
         return code_url
@@ -116,12 +117,12 @@ class WeChatPayGateway:
         """
         forbid_open_transaction()
         answer: Answer = self._sdk.query(out_trade_no=_checked(out_trade_no, _OUT_TRADE_NO))
-        if answer.status == 404 and codes.plain(_error(answer).get("code")) == codes.NOT_FOUND:
+        if answer.status == 404 and codes.plain(error_in(answer).get("code")) == codes.NOT_FOUND:
             return PaymentNotice(self.name, self.mchid, self.appid, out_trade_no, PaymentState.NOT_FOUND)
         if answer.status != 200:
             self._refuse("query", answer)
         try:
-            notice = notifications.read_payment(_object(answer), self._apiv3_key)
+            notice = notifications.read_payment(object_in(answer), self._apiv3_key)
         except notifications.UnexpectedShape as error:
             raise GatewayUnknown(f"unexpected answer: {error}") from None
         if notice.out_trade_no != out_trade_no:
@@ -178,7 +179,7 @@ class WeChatPayGateway:
         answer: Answer = self._sdk.query_refund(
             out_refund_no=quote(_checked(out_refund_no, _OUT_REFUND_NO), safe="")
         )
-        if answer.status == 404 and codes.plain(_error(answer).get("code")) == codes.REFUND_NOT_FOUND:
+        if answer.status == 404 and codes.plain(error_in(answer).get("code")) == codes.REFUND_NOT_FOUND:
             return RefundNotice(self.name, self.mchid, out_refund_no, RefundState.NOT_FOUND)
         if answer.status != 200:
             self._refuse("query", answer)
@@ -186,7 +187,7 @@ class WeChatPayGateway:
 
     def _refund(self, answer: Answer, out_refund_no: str) -> RefundNotice:
         try:
-            notice = notifications.read_refund(_object(answer), self.mchid, "status")
+            notice = notifications.read_refund(object_in(answer), self.mchid, "status")
         except notifications.UnexpectedShape as error:
             raise GatewayUnknown(f"unexpected answer: {error}") from None
         if notice.out_refund_no != out_refund_no:
@@ -255,13 +256,13 @@ class WeChatPayGateway:
         forbid_open_transaction()
         answer = self._sdk.bill_link(day)
         if answer.status != 200:
-            code = codes.plain(_error(answer).get("code"))
+            code = codes.plain(error_in(answer).get("code"))
             if code == codes.NO_BILL:
                 raise NoBill(f"{answer.status} {code}")
             if code == codes.BILL_NOT_READY:
                 raise BillNotReady(f"{answer.status} {code}")
             self._refuse("bill", answer)
-        target, sha1 = bills.link_in(_object(answer), self._origin)
+        target, sha1 = bills.link_in(object_in(answer), self._origin)
         self._sdk.download(target, file, bills.LARGEST_FILE)
         return bills.read_bill(self.name, self.mchid, day, file, sha1)
 
@@ -284,11 +285,11 @@ class WeChatPayGateway:
         """
         forbid_open_transaction()
         answer = self._sdk.certificates()
-        if answer.status == 404 and codes.plain(_error(answer).get("code")) == "RESOURCENOTEXISTS":
+        if answer.status == 404 and codes.plain(error_in(answer).get("code")) == "RESOURCENOTEXISTS":
             return
         if answer.status != 200:
             self._refuse("query", answer)
-        certificates = self._certificates_in(_object(answer))
+        certificates = self._certificates_in(object_in(answer))
         own = {keys.serial_of(certificate): _rsa(certificate) for certificate in certificates}
         try:
             verify(answer.headers, answer.body, {**own, **self._keys.current()})
@@ -315,7 +316,7 @@ class WeChatPayGateway:
             raise GatewayUnknown(f"unreadable certificates: {type(error).__name__}") from None
 
     def _refuse(self, call: str, answer: Answer) -> None:
-        codes.raise_for(call, answer.status, _error(answer).get("code"), answer.headers.get("Retry-After"))
+        codes.raise_for(call, answer.status, error_in(answer).get("code"), answer.headers.get("Retry-After"))
 
 
 def _rsa(certificate: x509.Certificate) -> RSAPublicKey:
@@ -336,21 +337,3 @@ def _plain(text: str, longest: int) -> str:
     """Keep what WeChat accepts: no control characters, nothing beyond the basic plane, `longest` characters."""
     kept = "".join(character for character in text if character.isprintable() and character <= "\uffff")
     return kept[:longest]
-
-
-def _object(answer: Answer) -> dict[str, Any]:
-    try:
-        fields = strict_json.loads(answer.body)
-    except strict_json.BadJson:
-        raise GatewayUnknown("the answer is not JSON") from None
-    if not isinstance(fields, dict):
-        raise GatewayUnknown("the answer is not an object")
-    return fields
-
-
-def _error(answer: Answer) -> dict[str, Any]:
-    try:
-        fields = json.loads(answer.body)
-    except ValueError:
-        return {}
-    return fields if isinstance(fields, dict) else {}

@@ -28,6 +28,9 @@ _SPENT = {
         {"ORDERPAID", "ORDERCLOSED", "ORDERNOTEXIST", "TRADEERROR", "RULELIMIT", "INVALIDREQUEST"}
     ),
 }
+# An act on a complaint that its state does not allow, or a complaint that there is not.
+_NO_ACT = frozenset({"INVALIDREQUEST", "RESOURCENOTEXISTS", "RESOURCEALREADYEXISTS"})
+_REFUSED = {"refund": _NO_REFUND, "complaint": _NO_ACT}
 NOT_FOUND = "ORDERNOTEXIST"
 REFUND_NOT_FOUND = "RESOURCENOTEXISTS"
 NO_BILL = "NOSTATEMENTEXIST"
@@ -40,7 +43,7 @@ def plain(code: object) -> str:
 
 
 def raise_for(call: str, status: int, code: object, retry_after: str | None) -> NoReturn:
-    """Raise what an error answer means for `call` (create, query, close, refund, bill).
+    """Raise what an error answer means for `call` (create, query, close, refund, bill, complaint).
 
     401 (SIGN_ERROR), 429, 5xx, TRADE_ERROR of a query and everything unheard-of are UNKNOWN: they pass, or
     a person mends our settings, and the same call is made again under the same number.
@@ -53,7 +56,7 @@ def raise_for(call: str, status: int, code: object, retry_after: str | None) -> 
     if 400 <= status < 500 and status not in (401, 429):
         if word in _SPENT.get(call, ()):
             raise NumberSpent(reason)
-        if word in _OUR_MISTAKE or (call == "refund" and word in _NO_REFUND):
+        if word in _OUR_MISTAKE or word in _REFUSED.get(call, ()):
             raise GatewayRejected(reason)
     seconds = int(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else None
     raise GatewayUnknown(reason, min(seconds, 600) if seconds else None)

@@ -1,9 +1,10 @@
-"""Read payments and refunds from what WeChat Pay sends: a notification's resource, or the answer to a call."""
+"""Read payments, refunds and news of complaints from what WeChat Pay sends: a notification's resource, or the answer to a call."""
 
 import base64
 import binascii
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -19,9 +20,11 @@ from portal.gateways.base import (
     RefundState,
     VerifiedNotification,
 )
+from portal.gateways.complaints import ComplaintNotice
 from portal.kit import strict_json
 
 GATEWAY = "wechat_pay"
+COMPLAINT_ID = re.compile(r"[0-9A-Za-z_-]{1,64}", re.ASCII)
 # USERPAYING and PAYERROR belong to payment codes, not to Native; if they come, the learner may still pay.
 # REFUND means that something was given back, so it had been paid (merchant/4012791858).
 _STATES = {
@@ -53,7 +56,8 @@ def _text(fields: Mapping[str, Any], name: str, longest: int = 128) -> str:
     return value
 
 
-def _moment(value: object) -> datetime | None:
+def moment_of(value: object) -> datetime | None:
+    """Return a moment as WeChat writes them (RFC 3339), None for anything else."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
@@ -104,7 +108,7 @@ def _with_payment(notice: PaymentNotice, fields: dict[str, Any], secret: bytes) 
         trade_type=_text(fields, "trade_type", 16),
         amount_fen=amount["total"],
         currency=_text(amount, "currency", 16),
-        paid_at=_moment(fields.get("success_time")),
+        paid_at=moment_of(fields.get("success_time")),
         payer_hash=hmac.new(secret, openid.encode(), hashlib.sha256).hexdigest()
         if isinstance(openid, str)
         else None,
@@ -143,9 +147,31 @@ def read_refund(fields: object, mchid: str | None, state_name: str) -> RefundNot
         amount_fen=_fen(amount, "refund"),
         total_fen=_fen(amount, "total"),
         currency=_text(amount, "currency", 16) if "currency" in amount else None,
-        succeeded_at=_moment(fields.get("success_time")),
+        succeeded_at=moment_of(fields.get("success_time")),
         account=account[:64] if isinstance(account, str) and account.isprintable() else None,
     )
+
+
+def read_complaint_news(fields: object) -> ComplaintNotice:
+    """Translate what WeChat tells of a complaint: which one, and a word for what happened.
+
+    Raises:
+        UnexpectedShape: when a field is missing or not of its kind.
+    """
+    if not isinstance(fields, dict):
+        raise UnexpectedShape("object")
+    complaint_id = _text(fields, "complaint_id", 64)
+    if not COMPLAINT_ID.fullmatch(complaint_id):
+        raise UnexpectedShape("complaint_id")
+    return ComplaintNotice(GATEWAY, complaint_id, _text(fields, "action_type", 64))
+
+
+def _read(event_type: str, fields: object, secret: bytes) -> PaymentNotice | RefundNotice | ComplaintNotice:
+    if event_type.startswith("REFUND."):
+        return read_refund(fields, None, "refund_status")
+    if event_type.startswith("COMPLAINT."):
+        return read_complaint_news(fields)
+    return read_payment(fields, secret)
 
 
 def _fen(amount: Mapping[str, Any], name: str) -> int:
@@ -197,18 +223,14 @@ def read_notification(body: bytes, apiv3_key: bytes) -> VerifiedNotification:
         event_id, event_type = _text(outer, "id", 64), _text(outer, "event_type", 32)
     except UnexpectedShape as error:
         return VerifiedNotification(GATEWAY, unreadable_id, "", text, None, f"unexpected {error}")
-    if not event_type.startswith(("TRANSACTION.", "REFUND.")):
+    if not event_type.startswith(("TRANSACTION.", "REFUND.", "COMPLAINT.")):
         return VerifiedNotification(GATEWAY, event_id, event_type, text, None, "unknown event type")
     try:
         resource = outer.get("resource")
         if not isinstance(resource, dict):
             raise UnexpectedShape("resource")
         fields = strict_json.loads(decrypt(resource, apiv3_key))
-        notice = (
-            read_refund(fields, None, "refund_status")
-            if event_type.startswith("REFUND.")
-            else read_payment(fields, apiv3_key)
-        )
+        notice = _read(event_type, fields, apiv3_key)
     except (UnexpectedShape, strict_json.BadJson) as error:
         return VerifiedNotification(GATEWAY, event_id, event_type, text, None, f"unexpected {error}")
     return VerifiedNotification(GATEWAY, event_id, event_type, text, notice)

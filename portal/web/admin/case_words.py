@@ -36,6 +36,10 @@ KINDS = {
         _l("Paid too late"),
         _l("The order had ended and the learner owns the course. Refund this payment."),
     ),
+    CaseKind.UNKNOWN_DISPUTE: Words(
+        _l("Complaint about an unknown payment"),
+        _l("Find out whose order it is. It is answered on the page of disputes like any other."),
+    ),
     CaseKind.UNREADABLE: Words(
         _l("Message not understood"),
         _l("It is genuine and we cannot read it. Ask the gateway about its number; tell the engineers."),
