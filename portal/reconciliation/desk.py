@@ -16,6 +16,7 @@ from portal.payments.settle import settle_payment
 from portal.reconciliation.comparing import compare
 from portal.reconciliation.importing import run_of
 from portal.reconciliation.models import BillDifference, BillPart, BillRun, DifferenceKind, ImportedLine
+from portal.refunds.settle import settle_refund
 from portal.tools import Tools
 
 _KIND = "reconcile_day"
@@ -44,31 +45,38 @@ def is_running(run_id: int) -> bool:
 
 
 def adopt(run_id: int, difference_id: int, tools: Tools, actor: str) -> bool:
-    """Ask the gateway about a payment that we lack, settle what it says, and compare again.
+    """Ask the gateway about a payment or refund that we lack, settle what it says, and compare again.
 
     Returns whether the difference is gone.
 
     Raises:
         NotFound: there is no such difference in this run.
-        NotAdoptable: no order of ours has the payment's number.
+        NotAdoptable: no order of ours has the number of the payment, or of the one the refund is of.
         GatewayError: no believable answer; nothing changed.
     """
     if not ids.is_row_id(difference_id):
         raise NotFound
     found = db.session.execute(
-        sa.select(BillDifference.kind, BillDifference.subject, BillRun.gateway, ImportedLine.out_trade_no)
+        sa.select(
+            BillDifference.kind,
+            BillDifference.subject,
+            BillRun.gateway,
+            ImportedLine.out_trade_no,
+            ImportedLine.out_refund_no,
+        )
         .join(BillRun, BillRun.id == BillDifference.run_id)
         .outerjoin(ImportedLine, ImportedLine.id == BillDifference.line_id)
         .where(BillDifference.id == difference_id, BillDifference.run_id == run_id)
     ).first()
     if found is None:
         raise NotFound
-    if (found.kind, found.subject) != (DifferenceKind.MISSING_HERE, BillKind.PAYMENT) or not _is_ours(
-        found.out_trade_no
-    ):
+    if found.kind != DifferenceKind.MISSING_HERE or not _is_ours(found.out_trade_no):
         raise NotAdoptable
-    notice = tools.gateway(found.gateway).query_payment(found.out_trade_no)
-    settle_payment(notice, VerifiedBy.QUERY, tools)
+    gateway = tools.gateway(found.gateway)
+    if found.subject == BillKind.REFUND:
+        settle_refund(gateway.query_refund(found.out_refund_no), VerifiedBy.QUERY, tools)
+    else:
+        settle_payment(gateway.query_payment(found.out_trade_no), VerifiedBy.QUERY, tools)
     _note_adoption(difference_id, actor)
     compare(run_id)
     return (

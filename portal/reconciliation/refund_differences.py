@@ -9,15 +9,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from portal.cases.queries import case_about
 from portal.gateways.base import BillKind, BillState
 from portal.kit import beijing
 from portal.kit.db import db
 from portal.reconciliation.found import Found
 from portal.reconciliation.models import BillRun, DifferenceKind, ImportedLine
 from portal.refunds.models import Refund, RefundStatus
+from portal.refunds.settle import case_key
 
 _DAY = timedelta(days=1)
-_SAME_REFUND = sa.and_(
+SAME_REFUND = sa.and_(
     Refund.gateway == ImportedLine.gateway,
     Refund.mchid == ImportedLine.mchid,
     Refund.out_refund_no == ImportedLine.out_refund_no,
@@ -34,7 +36,7 @@ def our_refunded_fen(run: BillRun) -> int:
     matched = db.session.scalar(
         sa.select(sa.func.sum(Refund.amount_fen))
         .select_from(ImportedLine)
-        .join(Refund, _SAME_REFUND)
+        .join(Refund, SAME_REFUND)
         .where(ImportedLine.run_id == run.id, ImportedLine.kind == BillKind.REFUND.value)
     )
     return int(matched or 0) + sum(found.ours_fen or 0 for found in _refunds_without_line(run))
@@ -74,7 +76,7 @@ def _lines_that_differ(run: BillRun) -> list[Found]:
             Refund.amount_fen.label("ours_fen"),
             Refund.currency.label("our_currency"),
         )
-        .outerjoin(Refund, _SAME_REFUND)
+        .outerjoin(Refund, SAME_REFUND)
         .where(
             ImportedLine.run_id == run.id,
             ImportedLine.kind == BillKind.REFUND.value,
@@ -88,12 +90,14 @@ def _lines_that_differ(run: BillRun) -> list[Found]:
         )
         .order_by(ImportedLine.id)
     )
-    return [_judged(row) for row in rows]
+    return [_judged(run, row) for row in rows]
 
 
-def _judged(row: Any) -> Found:
+def _judged(run: BillRun, row: Any) -> Found:
+    case_id = None
     if row.payment_id is None:
         kind, why = DifferenceKind.MISSING_HERE, "no refund of ours has this number"
+        case_id = case_about(case_key(run.gateway, row.out_refund_no))
     elif (row.ours_fen, row.our_currency) != (row.amount_fen, row.currency):
         kind, why = DifferenceKind.AMOUNT, "amount or currency"
     else:
@@ -111,6 +115,7 @@ def _judged(row: Any) -> Found:
         order_id=row.order_id,
         theirs_fen=row.amount_fen,
         ours_fen=row.ours_fen,
+        case_id=case_id,
     )
 
 

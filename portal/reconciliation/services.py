@@ -21,6 +21,7 @@ from portal.reconciliation.differences import has_payments
 from portal.reconciliation.importing import AnotherBill, import_bill, note_no_bill, run_of
 from portal.reconciliation.models import BillRun, RunState, Source
 from portal.reconciliation.refund_differences import has_refunds
+from portal.reconciliation.refund_settling import settle_missing_refunds
 from portal.reconciliation.settling import settle_missing
 from portal.tools import Tools
 
@@ -107,7 +108,9 @@ def _reason(error: Exception) -> str:
 
 
 def _settle_and_compare(run_id: int, tools: Tools) -> None:
-    settle_missing(db.session.get_one(BillRun, run_id, populate_existing=True), tools)
+    run = db.session.get_one(BillRun, run_id, populate_existing=True)
+    settle_missing(run, tools)
+    settle_missing_refunds(run, tools)
     compare(run_id)
 
 

@@ -176,9 +176,10 @@ class WeChatPayGateway:
             GatewayRejected, GatewayUnknown.
         """
         forbid_open_transaction()
-        answer: Answer = self._sdk.query_refund(
-            out_refund_no=quote(_checked(out_refund_no, _OUT_REFUND_NO), safe="")
-        )
+        if not _OUT_REFUND_NO.fullmatch(out_refund_no):
+            # A bill made by hand may say anything. WeChat has no refund under such a number.
+            return RefundNotice(self.name, self.mchid, out_refund_no, RefundState.NOT_FOUND)
+        answer: Answer = self._sdk.query_refund(out_refund_no=quote(out_refund_no, safe=""))
         if answer.status == 404 and codes.plain(error_in(answer).get("code")) == codes.REFUND_NOT_FOUND:
             return RefundNotice(self.name, self.mchid, out_refund_no, RefundState.NOT_FOUND)
         if answer.status != 200:
