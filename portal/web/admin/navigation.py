@@ -37,6 +37,12 @@ SCREENS = (
     ),
     Screen("admin.jobs", _l("Jobs"), _l("Long work and how far it is."), Permission.SEE_JOBS),
     Screen(
+        "admin.disputes",
+        _l("Disputes"),
+        _l("Complaints of payers at WeChat Pay, and by when they are to be answered."),
+        Permission.ANSWER_DISPUTES,
+    ),
+    Screen(
         "admin.cases",
         _l("Cases"),
         _l("What cannot be applied by itself and needs a person."),
