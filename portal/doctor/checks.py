@@ -20,6 +20,9 @@ _SILENCE = timedelta(seconds=150)
 _LAG = timedelta(minutes=5)
 _SKEW = timedelta(seconds=60)
 _OLDEST_KEY = timedelta(days=365)
+_OPEN_FOR = timedelta(minutes=2)
+_UNRECONCILED = timedelta(days=2)
+"""A day's bill comes the next morning; a payment just after midnight waits 39 hours for it to be overdue."""
 _SAMPLE = 20
 _LINKS = 10_000
 
@@ -93,9 +96,31 @@ def _worker(_tools: Tools) -> list[str]:
     )
 
 
+def _breaker(_tools: Tools) -> list[str]:
+    return [
+        f"calls to {gateway} have been held back for {int(since.total_seconds())} s"
+        for gateway, since in figures.open_breakers().items()
+        if since > _OPEN_FOR
+    ]
+
+
 def _outbox(_tools: Tools) -> list[str]:
-    lag = figures.outbox_lag()
-    return [f"work is {int(lag.total_seconds())} s late"] if lag > _LAG else []
+    problems = []
+    lag, dead = figures.outbox_lag(), figures.undecided_dead_work()
+    if lag > _LAG:
+        problems.append(f"work is {int(lag.total_seconds())} s late")
+    if dead:
+        problems.append(f"{dead} pieces of work were given up: `cases list` names them")
+    return problems
+
+
+def _reconciliation(_tools: Tools) -> list[str]:
+    """The age of the last comparison with a bill, once there are payments to compare."""
+    begun, last = figures.since_first_payment(), figures.since_reconciliation()
+    if begun is None:
+        return []
+    age = begun if last is None else last
+    return [f"no day has been reconciled for {age.days} days"] if age > _UNRECONCILED else []
 
 
 def _audit_chain(_tools: Tools) -> list[str]:
@@ -111,7 +136,9 @@ CHECKS: dict[str, Callable[[Tools], list[str]]] = {
     "signing key": _signing_key,
     "license keys": _license_keys,
     "gateways": _gateways,
+    "breaker": _breaker,
     "worker": _worker,
     "outbox": _outbox,
+    "reconciliation": _reconciliation,
     "audit chain": _audit_chain,
 }

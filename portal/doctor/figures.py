@@ -4,12 +4,14 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from portal.cases.models import Case, CaseStatus
+from portal.cases.models import Case, CaseKind, CaseStatus
+from portal.gateways.health import GatewayHealth
 from portal.kit import clock
 from portal.kit.db import db
 from portal.orders.models import Order, OrderStatus
 from portal.outbox.models import Job, JobStatus
 from portal.payments.models import Payment, PaymentStatus
+from portal.reconciliation.models import BillRun
 
 UNKNOWN_FOR = timedelta(minutes=10)
 
@@ -51,5 +53,31 @@ def long_unknown() -> int:
     )
 
 
-def _count(model: type[Job | Order | Payment], *conditions: sa.ColumnElement[bool]) -> int:
+def undecided_dead_work() -> int:
+    """Return how many pieces of work were given up and not decided about since."""
+    return _count(Case, Case.kind == CaseKind.DEAD_LETTER.value, Case.status == CaseStatus.OPEN.value)
+
+
+def open_breakers() -> dict[str, timedelta]:
+    """Return the gateways whose calls are held back, and for how long they have been."""
+    rows = db.session.execute(
+        sa.select(GatewayHealth.gateway, GatewayHealth.opened_at).where(GatewayHealth.opened_at.is_not(None))
+    )
+    now = clock.now()
+    return {gateway: now - opened_at for gateway, opened_at in rows if opened_at is not None}
+
+
+def since_reconciliation() -> timedelta | None:
+    """Return how long ago a day was last compared with its bill; None when none ever was."""
+    last = db.session.scalar(sa.select(sa.func.max(BillRun.compared_at)))
+    return None if last is None else clock.now() - last
+
+
+def since_first_payment() -> timedelta | None:
+    """Return how long ago the first attempt was begun; None when there is none."""
+    first = db.session.scalar(sa.select(Payment.created_at).order_by(Payment.id).limit(1))
+    return None if first is None else clock.now() - first
+
+
+def _count(model: type[Case | Job | Order | Payment], *conditions: sa.ColumnElement[bool]) -> int:
     return db.session.scalar(sa.select(sa.func.count()).select_from(model).where(*conditions)) or 0

@@ -9,26 +9,17 @@ What no stored row can tell is proven by tests alone: I8 beyond its trace, I11's
 down yet), I16 and I17.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 import sqlalchemy as sa
 
+from portal.doctor.promise import Invariant
+from portal.doctor.refund_invariants import REFUND_INVARIANTS
 from portal.kit import clock
 from portal.kit.db import UtcDateTime, db
 
 MOST_NAMED = 20
 REST = timedelta(minutes=10)
-
-
-@dataclass(frozen=True)
-class Invariant:
-    """A promise. `sql` selects one column, the names of the rows that break it."""
-
-    number: str
-    name: str
-    promise: str
-    sql: str
 
 
 INVARIANTS: tuple[Invariant, ...] = (
@@ -267,6 +258,7 @@ INVARIANTS: tuple[Invariant, ...] = (
         "All orders are of the mode this portal runs in.",
         "SELECT o.public_id FROM orders o WHERE o.mode <> :mode",
     ),
+    *REFUND_INVARIANTS,
 )
 
 

@@ -8,9 +8,13 @@ import sqlalchemy as sa
 from flask_migrate import stamp
 
 from portal.audit.models import AuditRow
+from portal.cases.models import CaseKind
+from portal.cases.services import open_case, resolve_case
 from portal.doctor import database, heartbeat
 from portal.doctor.examination import examine_surroundings
 from portal.doctor.models import Heartbeat
+from portal.gateways.health import GatewayHealth
+from portal.kit.clock import now
 from portal.kit.db import db, transaction
 from portal.licenses.models import License
 from portal.outbox import services as outbox
@@ -65,6 +69,29 @@ class TestSurroundings:
         assert problems(tools) == []
         clock.travel(minutes=2)
         assert "late" in problems(tools, "outbox")[0]
+
+    def test_work_that_was_given_up(self, inside, tools):
+        with transaction():
+            case_id = open_case(CaseKind.DEAD_LETTER, "watch_payment:0", {})
+        assert "1 pieces of work were given up" in problems(tools, "outbox")[0]
+        with transaction():
+            resolve_case(case_id, "looked at")
+        assert problems(tools, "outbox") == []
+
+    def test_a_breaker_that_stays_open(self, inside, tools, clock):
+        with transaction():
+            db.session.add(GatewayHealth(gateway="wechat_pay", failures=5, opened_at=now()))
+        clock.travel(seconds=100)
+        assert problems(tools, "breaker") == []
+        clock.travel(seconds=30)
+        assert "wechat_pay" in problems(tools, "breaker")[0]
+
+    def test_days_that_nobody_reconciles(self, shop, inside, tools, clock):
+        shop.buyer().buy()
+        clock.travel(hours=47)
+        assert problems(tools, "reconciliation") == []
+        clock.travel(hours=2)
+        assert problems(tools, "reconciliation") == ["no day has been reconciled for 2 days"]
 
     def test_a_license_key_that_is_away(self, inside, tools):
         key = active_key_file(tools.key_ring)
@@ -176,9 +203,11 @@ class TestCommand:
         assert shop.payment(order_id).out_trade_no in result.output
         as_json = json.loads(run(app, "--json").output)
         assert as_json["well"] is False
-        (finding,) = as_json["findings"]
-        assert finding["check"] == "I4 payments_are_booked"
-        assert finding["ids"] == [shop.payment(order_id).out_trade_no]
+        found = {finding["check"]: finding["ids"] for finding in as_json["findings"]}
+        assert found == {
+            "I4 payments_are_booked": [shop.payment(order_id).out_trade_no],
+            "I4 accounts_hold_payments_less_refunds": ["gateway:wechat_pay"],
+        }
 
     def test_a_database_that_does_not_answer_ends_with_2(self, app, monkeypatch):
         def gone(*_args, **_options):
