@@ -1,8 +1,9 @@
 """Read reconciled days: what they came to, and what is left to decide."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -125,6 +126,7 @@ class ShownDifference:
     subject_key: str
     theirs_fen: int | None
     ours_fen: int | None
+    payment_id: int | None
     case_id: int
     resolved_at: datetime | None
     is_open: bool
@@ -132,7 +134,7 @@ class ShownDifference:
 
 def differences(run_id: int) -> Sequence[ShownDifference]:
     """Return the differences of a day, those that are left first; at most 500."""
-    rows = db.session.execute(
+    rows: Iterable[Any] = db.session.execute(
         sa.select(
             BillDifference.id,
             BillDifference.kind,
@@ -140,6 +142,7 @@ def differences(run_id: int) -> Sequence[ShownDifference]:
             BillDifference.subject_key,
             BillDifference.theirs_fen,
             BillDifference.ours_fen,
+            BillDifference.payment_id,
             BillDifference.case_id,
             BillDifference.resolved_at,
             Case.status == CaseStatus.OPEN.value,

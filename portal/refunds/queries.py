@@ -1,6 +1,6 @@
 """Reads about refunds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -77,6 +77,29 @@ def refundables_of(order_id: int) -> list[Refundable]:
     ).all()
     found = [_refundable(payment, order, bool(is_purchase)) for payment, order, is_purchase in payments]
     return sorted(found, key=lambda one: not one.is_purchase)
+
+
+@dataclass(frozen=True)
+class GivingBack:
+    """A payment of which something can go back, as the page for that is told of it."""
+
+    order: str
+    payment: str
+    transaction_id: str
+
+
+def possible_for(payment_ids: Iterable[int]) -> dict[int, GivingBack]:
+    """Return, by id, those of the payments that were paid and of which something is left."""
+    rows = db.session.execute(
+        sa.select(Payment.id, Order.public_id, Payment.out_trade_no, Payment.transaction_id)
+        .join(Order, Order.id == Payment.order_id)
+        .where(
+            Payment.id.in_(set(payment_ids)),
+            Payment.status == PaymentStatus.PAID.value,
+            Payment.reserved_fen < Payment.amount_fen,
+        )
+    )
+    return {row.id: GivingBack(row.public_id, row.out_trade_no, row.transaction_id) for row in rows}
 
 
 def _refundable(payment: Payment, order: Order, is_purchase: bool) -> Refundable:

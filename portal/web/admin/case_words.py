@@ -109,3 +109,41 @@ EVIDENCE = {
     "why": _l("Why"),
     "reason": _l("Reason"),
 }
+
+# What the evidence says as the reason, which is kept in English; what is not here has a number in it and is shown as it is.
+WHYS = {
+    "another merchant": _l("another merchant"),
+    "another merchant or app": _l("another merchant or app"),
+    "another mode, merchant or app than the attempt's": _l(
+        "another mode, merchant or app than the attempt's"
+    ),
+    "another mode or merchant than the payment's": _l("another mode or merchant than the payment's"),
+    "no such order number": _l("no such order number"),
+    "no such payment": _l("no such payment"),
+    "amount or currency": _l("amount or currency"),
+    "trade type": _l("trade type"),
+    "the attempt was paid by another transaction": _l("the attempt was paid by another transaction"),
+    "the order was paid by another attempt; refund proposed": _l(
+        "the order was paid by another attempt; refund proposed"
+    ),
+    "the learner owns the course already; refund proposed": _l(
+        "the learner owns the course already; refund proposed"
+    ),
+    "another order number": _l("another order number"),
+    "another transaction": _l("another transaction"),
+    "another total": _l("another total"),
+    "another currency": _l("another currency"),
+    "another amount": _l("another amount"),
+    "another refund number": _l("another refund number"),
+    "another gateway's number": _l("another gateway's number"),
+    "more than was paid": _l("more than was paid"),
+    "more than is left of the payment": _l("more than is left of the payment"),
+    "refunded at the gateway, by nobody here": _l("refunded at the gateway, by nobody here"),
+    "the gateway says that the payment was undone": _l("the gateway says that the payment was undone"),
+    "no payment of ours has this transaction": _l("no payment of ours has this transaction"),
+    "no refund of ours has this number": _l("no refund of ours has this number"),
+    "the bill has no line for our payment": _l("the bill has no line for our payment"),
+    "the bill has no line for our refund": _l("the bill has no line for our refund"),
+    "abnormal": _l("abnormal"),
+    "closed": _l("closed"),
+}

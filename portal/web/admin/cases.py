@@ -12,12 +12,14 @@ from wtforms.validators import InputRequired, Length
 
 from portal.cases import queries, services
 from portal.cases.models import Case, CaseAct, CaseKind, CaseStatus
+from portal.gateways.base import BillKind
 from portal.kit import keyset, wording
 from portal.kit.errors import Invalid
 from portal.learners.queries import emails_of
 from portal.orders.services import public_id_of
+from portal.refunds.queries import GivingBack, possible_for
 from portal.staff.permissions import Permission
-from portal.web.admin.case_words import ACTS, EVIDENCE, KINDS
+from portal.web.admin.case_words import ACTS, EVIDENCE, KINDS, WHYS
 from portal.web.admin.door import bp
 from portal.web.admin.forms import is_readable, tidied
 from portal.web.staff import required_staff, staff_may
@@ -25,6 +27,12 @@ from portal.web.staff import required_staff, staff_may
 _PAGE = 50
 _ALL = "all"
 _MINE = "mine"
+_MONEY_TO_GO_BACK = (
+    CaseKind.DUPLICATE,
+    CaseKind.LATE_UNWANTED,
+    CaseKind.BILL_AMOUNT,
+    CaseKind.BILL_STATE,
+)
 
 
 class CaseTextForm(FlaskForm):
@@ -116,6 +124,7 @@ def _page(case: Case, comment: CaseTextForm | None = None, close: CaseTextForm |
         evidence=[(EVIDENCE.get(name, name), _shown(name, value)) for name, value in case.evidence.items()],
         history=[{"at": case.created_at, "title": _("Opened"), "kind": "warn"}, *history],
         owner=emails.get(case.owner, case.owner),
+        refund=_refund(case),
         order_number=public_id_of(case.order_id) if case.order_id else None,
         comment=comment or CaseTextForm(formdata=None, prefix="comment"),
         close=close or CaseTextForm(formdata=None, prefix="close"),
@@ -123,7 +132,20 @@ def _page(case: Case, comment: CaseTextForm | None = None, close: CaseTextForm |
     )
 
 
+def _refund(case: Case) -> GivingBack | None:
+    """Return the payment that the case is about, when its money may have to go back and can."""
+    if CaseKind(case.kind) not in _MONEY_TO_GO_BACK or case.payment_id is None or not case.is_open:
+        return None
+    found = possible_for([case.payment_id]).get(case.payment_id)
+    # Another transaction under the same number is not what the page of refunds would give back.
+    about = case.evidence.get("transaction_id") or case.evidence.get("number")
+    is_it = found is not None and found.transaction_id == about
+    return found if is_it and case.evidence.get("about") != BillKind.REVOCATION else None
+
+
 def _shown(name: str, value: Any) -> Any:
+    if name == "why" and isinstance(value, str):
+        return WHYS.get(value, value)
     return wording.price_text(value) if name.endswith("_fen") and isinstance(value, int) else value
 
 

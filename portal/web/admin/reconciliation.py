@@ -1,18 +1,20 @@
 """`/admin/reconciliation`: the gateway's bills day by day, what differs, and what is done about it."""
 
 import re
+from collections.abc import Sequence
 from datetime import date
 
 from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.gateways.base import GatewayError
+from portal.gateways.base import BillKind, GatewayError
 from portal.kit import beijing, clock
 from portal.kit.errors import Invalid, NotFound
 from portal.reconciliation import desk, queries
 from portal.reconciliation.models import DifferenceKind
 from portal.reconciliation.services import DAYS_KEPT, ONE_DAY
+from portal.refunds.queries import GivingBack, possible_for
 from portal.staff.permissions import Permission
 from portal.web.admin.cases import actor
 from portal.web.admin.door import bp
@@ -70,17 +72,33 @@ def reconciliation() -> str:
 def reconciliation_day(day: str) -> str:
     """Show what a day came to, and each difference."""
     run = queries.run_of_day(_GATEWAY, _mchid(), _day(day))
+    differences = queries.differences(run.id)
     return render_template(
         "admin/reconciliation/day.html",
         run=run,
         facts=queries.day_facts(run.id),
-        differences=queries.differences(run.id),
+        differences=differences,
+        refunds=_refunds(differences),
         is_running=desk.is_running(run.id),
         adoptable=DifferenceKind.MISSING_HERE,
         states=STATES,
         kinds=DIFFERENCES,
         subjects=SUBJECTS,
     )
+
+
+def _refunds(differences: Sequence[queries.ShownDifference]) -> dict[int, GivingBack]:
+    """Return, by difference, the payments that the gateway has otherwise than we and that can go back."""
+    payments = {
+        found.id: found.payment_id
+        for found in differences
+        if found.payment_id is not None
+        and found.resolved_at is None
+        and found.subject == BillKind.PAYMENT
+        and found.kind in (DifferenceKind.AMOUNT, DifferenceKind.STATE)
+    }
+    possible = possible_for(payments.values())
+    return {number: possible[payment] for number, payment in payments.items() if payment in possible}
 
 
 @bp.get("/reconciliation/<day>/lines")

@@ -94,9 +94,11 @@ def _new_page(
 @bp.get("/refunds/new")
 @staff_may(Permission.REQUEST_REFUNDS)
 def new_refund() -> ResponseReturnValue:
-    """Show what of an order can go back, and its limits."""
+    """Show what of an order can go back, and its limits; the payment asked for, else the first, is chosen."""
     order, refundables = _order()
-    first = next((one for one in refundables if one.is_possible), None)
+    possible = [one for one in refundables if one.is_possible]
+    wanted = [one for one in possible if one.payment.out_trade_no == request.args.get("payment")]
+    first = next(iter([*wanted, *possible]), None)
     facts = {}
     if first is not None:
         facts = {"out_trade_no": first.payment.out_trade_no, "amount": money.yuan(first.remaining_fen)}

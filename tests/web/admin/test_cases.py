@@ -8,7 +8,7 @@ from portal.audit.models import AuditRow
 from portal.cases.models import Case, CaseEvent, CaseKind, CaseStatus
 from portal.cases.services import case_of, open_case
 from portal.kit.db import transaction
-from portal.learners.models import Role
+from portal.learners.models import Locale, Role
 from portal.web.admin.case_words import KINDS
 
 pytestmark = pytest.mark.database
@@ -65,6 +65,41 @@ def test_a_case_shows_its_evidence_escaped_and_its_money(staff, case_id):
     assert "420001" in page
     assert "¥99.00" in page
     assert "&lt;b&gt;no such number" in page
+
+
+@pytest.mark.parametrize(("locale", "why"), [(Locale.EN, "more than was paid"), (Locale.ZH, "超过支付金额")])
+def test_the_reason_is_shown_in_the_readers_language(app, shop, locale, why):
+    with app.app_context(), transaction():
+        number = open_case(CaseKind.REFUND_UNKNOWN, "1", {"why": "more than was paid"})
+    assert why in text_of(shop.staff(Role.SUPPORT, locale=locale).get(f"/admin/cases/{number}"))
+
+
+class TestMoneyToGoBack:
+    @pytest.fixture
+    def leads_to_a_refund(self, app, shop, staff):
+        """Open a case about a paid order; tell whether its page leads to the refund of the payment."""
+        order_id = shop.buyer().buy()
+        shop.pay(order_id)
+        shop.notify(order_id)
+        payment = shop.payment(order_id)
+
+        def look(kind, transaction_id=payment.transaction_id):
+            evidence = {"transaction_id": transaction_id}
+            with app.app_context(), transaction():
+                number = open_case(kind, "1", evidence, order_id=payment.order_id, payment_id=payment.id)
+            page = text_of(staff.get(f"/admin/cases/{number}"))
+            return f"/admin/refunds/new?order={order_id}&amp;payment={payment.out_trade_no}" in page
+
+        return look
+
+    def test_what_was_paid_twice_leads_to_its_refund(self, leads_to_a_refund):
+        assert leads_to_a_refund(CaseKind.DUPLICATE)
+
+    def test_another_transaction_under_the_number_is_not_given_back_in_its_place(self, leads_to_a_refund):
+        assert not leads_to_a_refund(CaseKind.DUPLICATE, "4200000009")
+
+    def test_money_that_is_in_order_is_not_given_back(self, leads_to_a_refund):
+        assert not leads_to_a_refund(CaseKind.DEAD_LETTER)
 
 
 def test_it_is_taken_commented_on_and_closed_and_all_of_it_is_on_record(app, staff, case_id, count):

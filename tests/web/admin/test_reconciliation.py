@@ -1,5 +1,6 @@
 """Days of bills: what finance sees, and what is done about each difference."""
 
+import html
 import io
 import re
 from datetime import timedelta
@@ -13,12 +14,15 @@ from portal.kit import beijing
 from portal.kit.db import db
 from portal.learners.models import Role
 from portal.licenses.models import License
+from portal.orders.services import public_id_of
 from portal.outbox.models import Job
+from portal.payments.models import Payment
 from portal.reconciliation.importing import run_of
 from portal.reconciliation.models import BillDifference
 from portal.reconciliation.services import reconcile_day
 from tests.factories.staff import code_of, set_up_phone
 from tests.support.bills import Bill
+from tests.support.desk import PAID, Desk
 
 pytestmark = pytest.mark.database
 HOME = "/admin/reconciliation"
@@ -113,6 +117,57 @@ def test_money_of_another_shop_is_not_adopted(app, tools, shop, clock, finance, 
     path = f"{HOME}/{bill.day}"
     finance.post(f"{path}/differences/{number}/adopt", page=path)
     assert "nothing to adopt" in text_of(finance.get(path))
+
+
+def test_a_refund_that_we_lack_is_adopted(app, tools, shop, sandbox, finance, bill):
+    desk = Desk(shop, tools)
+    order_id = desk.bought()
+    number = desk.by_hand(order_id)
+    desk.settle(number)
+    payment, (there,) = shop.payment(order_id), desk.at_gateway(order_id)
+    bill.refunded(payment.transaction_id, payment.out_trade_no, PAID, there["refund_id"], number)
+    sandbox.control("POST", "/control/faults", {"route": "refund_query", "kind": "5xx"})
+    with app.app_context():
+        reconcile_day("wechat_pay", bill.day, tools, "operator:test", io.BytesIO(bill.packed()))
+        difference = db.session.scalars(sa.select(BillDifference.id)).one()
+    sandbox.control("DELETE", "/control/faults")
+    path = f"{HOME}/{bill.day}"
+    finance.post(f"{path}/differences/{difference}/adopt", page=path)
+    assert "Adopted" in text_of(finance.get(path))
+    assert desk.booked(order_id) == PAID
+
+
+class TestMoneyToGoBack:
+    @pytest.fixture
+    def another_amount(self, app, tools, shop, bill):
+        """A day on which WeChat got more for a payment than we know of."""
+        bill.rows = bill.rows[:1]
+        bill.rows[0] |= {"订单金额": "100.00", "应结订单金额": "100.00"}
+        with app.app_context():
+            reconcile_day("wechat_pay", bill.day, tools, "operator:test", io.BytesIO(bill.packed()))
+        return f"{HOME}/{bill.day}"
+
+    def test_day_and_case_lead_to_the_refund_of_the_payment(self, finance, another_amount, bill):
+        page = text_of(finance.get(another_amount))
+        case_page = text_of(finance.get(re.search(r'href="(/admin/cases/\d+)"', page)[1]))
+        for shown in (page, case_page):
+            path = html.unescape(re.search(r'href="(/admin/refunds/new[^"]+)"', shown)[1])
+            assert bill.rows[0]["商户订单号"] in path
+            assert "Look at what would happen" in text_of(finance.get(path))
+
+    def test_not_when_all_of_it_went_back(self, app, tools, shop, finance, another_amount, bill):
+        desk = Desk(shop, tools)
+        with app.app_context():
+            order_id = public_id_of(
+                db.session.scalars(
+                    sa.select(Payment.order_id).where(Payment.out_trade_no == bill.rows[0]["商户订单号"])
+                ).one()
+            )
+        desk.ask(str(order_id))
+        assert "/admin/refunds/new" not in text_of(finance.get(another_amount))
+
+    def test_not_for_money_that_is_not_in_the_books(self, finance, imported):
+        assert "/admin/refunds/new" not in text_of(finance.get(imported))
 
 
 @pytest.mark.parametrize("number", ["0", "999999", "x", str(2**63)])
