@@ -43,6 +43,7 @@ from portal.web.application import Application
 from portal.web.auth import init_auth
 from portal.web.csrf import csrf, init_csrf
 from portal.web.limits import init_limits
+from portal.web.view_counter import init_view_counter
 
 _LARGEST_BODY = 256 * 1024
 
@@ -72,6 +73,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     filters.init_filters(app)
     headers.init_headers(app, settings)
     static_files.init_static_files(app)
+    init_view_counter(app)
     errors.init_errors(app)
     for door in (storefront, sign_in, checkout, account, admin, device, language, notify, oauth, health):
         app.register_blueprint(door.bp)

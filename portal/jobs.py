@@ -1,4 +1,4 @@
-"""What the worker does: run the outbox, end overdue orders, seal the audit.
+"""What the worker does: run the outbox, end overdue orders, seal the audit, count for the reports.
 
 Everything here may be run by any number of workers at once, and die anywhere: the rows are the record.
 """
@@ -48,6 +48,7 @@ from portal.payments.settle import issue_late_license
 from portal.reconciliation.services import NoBillYet, plan_days, reconcile_run
 from portal.refunds.call import learn_refunds, look_at_refund, note_overdue, send_refund
 from portal.refunds.mail import mail_done, mail_refused, mail_started
+from portal.reports.recount import bring_up_to_date
 from portal.staff.second_factor import sweep_used_codes
 from portal.tools import Tools
 
@@ -371,6 +372,7 @@ def sweep(tools: Tools) -> Swept:
     sealed = audit.seal()
     sign_audit_head(tools.key_ring)
     forget_what_is_over()
+    bring_up_to_date()
     waiting = db.session.scalar(
         sa.select(sa.func.count()).select_from(Job).where(Job.status == JobStatus.PENDING.value)
     )

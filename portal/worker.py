@@ -21,6 +21,7 @@ from portal.kit import file_broker
 from portal.licenses.audit_heads import sign_audit_head
 from portal.payments.mend import mend
 from portal.reconciliation.services import plan_days
+from portal.reports.recount import bring_up_to_date
 from portal.tools import Tools
 
 _TICK_SECONDS = 1.0
@@ -74,6 +75,7 @@ def make_celery(flask_app: Flask) -> Celery:
             "seal-audit": {"task": "audit.seal", "schedule": 5.0, "options": {"expires": 10}},
             # Once a day is signed; asked more often, so that a key put back is used the same day.
             "sign-audit-head": {"task": "audit.sign_head", "schedule": 600.0, "options": {"expires": 60}},
+            "count": {"task": "reports.count", "schedule": 30.0, "options": {"expires": 30}},
             "forget": {
                 "task": "learners.forget_what_is_over",
                 "schedule": 3600.0,
@@ -131,6 +133,11 @@ def _add_tasks(celery: Celery, flask_app: Flask, tools: Tools) -> None:
     def sign_head() -> None:
         with flask_app.app_context():
             sign_audit_head(tools.key_ring)
+
+    @celery.task(name="reports.count")
+    def count() -> None:
+        with flask_app.app_context():
+            bring_up_to_date()
 
     @celery.task(name="learners.forget_what_is_over")
     def forget() -> None:

@@ -12,6 +12,7 @@ from portal.commands.license_keys import license_keys
 from portal.commands.licenses import licenses
 from portal.commands.payments import payments
 from portal.commands.reconcile import reconcile
+from portal.commands.reports import reports
 from portal.commands.sweep import sweep
 from portal.commands.tokens import tokens
 from portal.commands.users import users
@@ -30,6 +31,12 @@ def register_commands(app: Flask) -> None:
         licenses,
         payments,
         reconcile,
+        catalogue,
+        demo_accounts,
+        license_keys,
+        licenses,
+        payments,
+        reports,
         sweep,
         tokens,
         users,

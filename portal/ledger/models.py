@@ -27,4 +27,4 @@ class LedgerEntry(Base):
     amount_fen: Mapped[int] = mapped_column(sa.BigInteger)
     currency: Mapped[str] = mapped_column(sa.String(3))
     order_id: Mapped[int | None] = mapped_column(sa.ForeignKey("orders.id"), index=True)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -87,7 +87,7 @@ class Payment(Base):
     code_url_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     qr_svg: Mapped[str | None] = mapped_column(LongText)
     failure_code: Mapped[str | None] = mapped_column(identifier(64))
-    transaction_id: Mapped[str | None] = mapped_column(identifier(64))
+    transaction_id: Mapped[str | None] = mapped_column(identifier(64), index=True)
     payer_hash: Mapped[str | None] = mapped_column(identifier(64))
     verified_by: Mapped[str | None] = mapped_column(sa.String(8))
     call_until: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -7,8 +7,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route
 
-from portal.learners.models import Locale
+from portal.learners.models import Locale, Role
 from portal.payments.checkout_state import CheckoutState
+from portal.reports.recount import bring_up_to_date
 from tests.browser.conftest import Visitor
 from tests.support.checkouts import checkout_in, drawn
 from tests.support.shop import COURSE
@@ -63,6 +64,25 @@ class TestEveryPage:
         page = visitor.open("/account/licenses")
         page.click("main h2 a")
         assert problems_of(page) == []
+
+    def test_of_the_desks_orders_and_reports(
+        self, visit: Callable[..., Visitor], locale: Locale, shop, app
+    ) -> None:
+        waiting, order_id = shop.buyer().buy(), shop.buyer().buy()
+        shop.pay(order_id)
+        shop.notify(order_id)
+        visitor = visit(locale=locale, role=Role.ADMIN)
+        paths = [
+            "",
+            "/orders",
+            "/orders?status=failed",
+            f"/orders/{order_id}",
+            f"/orders/{waiting}",
+            "/reports",
+        ]
+        with app.app_context():
+            bring_up_to_date()
+        assert [text for path in paths for text in problems_of(visitor.open(f"/admin{path}"))] == []
 
     def test_of_the_checkout(self, visit: Callable[..., Visitor], locale: Locale, session_app) -> None:
         visitor = visit(signed_in=False, locale=locale)

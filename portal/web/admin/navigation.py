@@ -66,6 +66,13 @@ SCREENS = (
     ),
     Screen("admin.audit_rows", _l("Audit"), _l("Who did what, when, and why."), Permission.SEE_AUDIT),
     Screen(
+        "admin.orders",
+        _l("Orders"),
+        _l("Find an order, and see all that happened to it."),
+        Permission.FIND_ORDERS,
+    ),
+    Screen("admin.reports", _l("Reports"), _l("Sales, and how long licenses take."), Permission.SEE_SUMS),
+    Screen(
         "admin.second_factor",
         _l("Second factor"),
         _l("Your phone and your recovery codes."),

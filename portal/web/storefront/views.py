@@ -2,14 +2,24 @@
 
 import functools
 
-from flask import Blueprint, get_template_attribute, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    get_template_attribute,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
 from markupsafe import Markup
-from werkzeug.wrappers import Response
 
 from portal.catalogue.queries import CourseCard, cards_on_sale, course_of
 from portal.payments.queries import StandingKind, standing_of, standings_of
 from portal.web.auth import current_learner
 from portal.web.filters import language
+from portal.web.view_counter import count_view
 
 bp = Blueprint("storefront", __name__)
 
@@ -23,7 +33,7 @@ def _card(course: CourseCard, standing: StandingKind, locale: str) -> Markup:
 
 
 @bp.get("/")
-def home() -> Response:
+def home() -> ResponseReturnValue:
     """Lead to the courses."""
     return redirect(url_for(".courses"))
 
@@ -41,10 +51,13 @@ def courses() -> str:
 
 
 @bp.get("/courses/<course_id>")
-def course(course_id: str) -> str:
+def course(course_id: str) -> Response:
     """Show a course, its price, and the one thing this visitor can do next."""
     shown = course_of(course_id)
-    return render_template("storefront/course.html", course=shown, standing=standing_of(_learner_id(), shown))
+    standing = standing_of(_learner_id(), shown)
+    response = make_response(render_template("storefront/course.html", course=shown, standing=standing))
+    count_view(shown.id, response)
+    return response
 
 
 def _learner_id() -> int | None:

@@ -1,0 +1,162 @@
+"""An order's story as a list of events, in words; read from the rows, so it cannot disagree with them."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask_babel import gettext as _
+
+from portal.audit import services as audit
+from portal.audit.models import AuditRow
+from portal.desk.story import Story
+from portal.kit import wording
+from portal.outbox.models import Job, JobStatus
+from portal.payments.models import Payment, PaymentStatus, VerifiedBy
+
+_ACTS_SHOWN_OTHERWISE = frozenset({"order.commented"})
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened. `kind` colours its mark: good, warn, bad or nothing."""
+
+    at: datetime
+    title: str
+    detail: str = ""
+    by: str = ""
+    kind: str = ""
+
+
+def events(story: Story, acts: Sequence[AuditRow]) -> list[Event]:
+    """Return everything that happened to an order, the oldest first, with those acts that the reader may see."""
+    found = [
+        *_of_order(story),
+        *(event for payment in story.payments for event in _of_payment(payment)),
+        *_of_news(story),
+        *_of_license(story),
+        *(event for job in story.jobs if (event := _of_job(job)) is not None),
+        *_of_people(story),
+        *_of_acts(acts),
+    ]
+    # Sorting keeps the order of what happened at the same moment.
+    return sorted(found, key=lambda event: event.at)
+
+
+def payment_words() -> dict[str, str]:
+    """Return the states of an attempt in words."""
+    return {
+        PaymentStatus.CREATED.value: _("On record, no code yet"),
+        PaymentStatus.OPEN.value: _("Open: the code can be scanned"),
+        PaymentStatus.PAID.value: _("Paid"),
+        PaymentStatus.CLOSED.value: _("Closed"),
+        PaymentStatus.REJECTED.value: _("Refused by WeChat Pay"),
+    }
+
+
+def person(actor: str) -> str:
+    """Name an actor of the audit in few letters: what kind, and the mark that tells them apart."""
+    kind, _colon, name = actor.partition(":")
+    kinds = {"staff": _("Staff"), "learner": _("Buyer"), "operator": _("Operator"), "system": _("Portal")}
+    mark = name[:4].upper() if kind in {"staff", "learner"} else name
+    return " ".join(part for part in (kinds.get(kind, kind), mark) if part)
+
+
+def _of_order(story: Story) -> Iterator[Event]:
+    order = story.order
+    yield Event(order.created_at, _("The order was placed."), wording.price_text(order.amount_fen))
+    if order.paid_at:
+        yield Event(order.paid_at, _("The payment was confirmed."), _proof(story), kind="good")
+    if order.closed_at:
+        yield Event(order.closed_at, _("The order came to its end unpaid."))
+
+
+def _proof(story: Story) -> str:
+    words = {
+        VerifiedBy.NOTIFY: _("by WeChat Pay's notification"),
+        VerifiedBy.QUERY: _("by asking WeChat Pay"),
+        VerifiedBy.BILL: _("by WeChat Pay's bill"),
+    }
+    paid = next((payment for payment in story.payments if payment.verified_by), None)
+    return words.get(VerifiedBy(paid.verified_by), "") if paid and paid.verified_by else ""
+
+
+def _of_payment(payment: Payment) -> Iterator[Event]:
+    number = payment.out_trade_no
+    yield Event(payment.created_at, _("An attempt to pay was put on record."), number)
+    if payment.code_url_at:
+        yield Event(payment.code_url_at, _("WeChat Pay gave the code to scan."), number)
+    if payment.queried_at:
+        yield Event(payment.queried_at, _("WeChat Pay was asked, the last time so far."), number)
+    if payment.paid_at:
+        yield Event(payment.paid_at, _("The buyer paid."), payment.transaction_id or "", kind="good")
+    if payment.closed_at:
+        is_refused = payment.status == PaymentStatus.REJECTED
+        title = (
+            _("WeChat Pay refused the attempt.") if is_refused else _("The attempt was closed at WeChat Pay.")
+        )
+        yield Event(
+            payment.closed_at, title, payment.failure_code or number, kind="bad" if is_refused else ""
+        )
+
+
+def _of_news(story: Story) -> Iterator[Event]:
+    verdicts = {
+        "settled": (_("applied"), "good"), "duplicate": (_("known already"), ""),
+        "case": (_("not applied: a case was opened"), "bad"), "ignored": (_("no news of money"), ""),
+    }  # fmt: skip
+    for notification in story.notifications:
+        words, kind = verdicts.get(notification.verdict, (notification.verdict, ""))
+        title = _("A notification came: %(verdict)s.", verdict=words)
+        yield Event(notification.received_at, title, notification.event_type, kind=kind)
+    for entry in story.entries:
+        detail = f"{wording.price_text(entry.amount_fen)}: {entry.debit_account} → {entry.credit_account}"
+        yield Event(entry.created_at, _("The ledger got an entry."), detail)
+
+
+def _of_license(story: Story) -> Iterator[Event]:
+    for license_ in story.licenses:
+        yield Event(license_.issued_at, _("The license was made."), license_.id, kind="good")
+        if license_.revoked_at:
+            title = _("The license was revoked.")
+            yield Event(license_.revoked_at, title, license_.revoked_reason or license_.id, kind="bad")
+
+
+def _of_job(job: Job) -> Event | None:
+    names = {
+        "open_payment": _("Getting the code from WeChat Pay"), "watch_payment": _("Watching for a lost notification"),
+        "close_order": _("Closing the order"), "issue_license": _("Making the license"),
+        "mail_license": _("Mailing the license"),
+    }  # fmt: skip
+    name = names.get(job.kind, job.kind)
+    if job.status == JobStatus.DEAD:
+        title = _("%(work)s: given up.", work=name)
+        return Event(job.created_at, title, job.last_error or "", kind="bad")
+    if job.status == JobStatus.PENDING:
+        title = _("%(work)s: to be done, tried %(count)s times.", work=name, count=job.attempts)
+        return Event(job.created_at, title, job.last_error or "", kind="warn" if job.attempts > 1 else "")
+    if job.kind == "mail_license" and job.done_at:
+        return Event(job.done_at, _("The license was sent by e-mail."), kind="good")
+    return None
+
+
+def _of_people(story: Story) -> Iterator[Event]:
+    for case in story.cases:
+        title = _("A case was opened: %(kind)s.", kind=case.kind)
+        yield Event(case.created_at, title, str(case.evidence.get("why", "")), kind="bad")
+    for comment in story.comments:
+        yield Event(comment.at, comment.text, by=person(comment.actor), kind="warn")
+
+
+def _of_acts(acts: Sequence[AuditRow]) -> Iterator[Event]:
+    names = {
+        "order.query_asked": _("WeChat Pay was asked by hand."),
+        "order.cancelled_asked": _("The order was to be closed."),
+        "license.mail_requested": _("The license was to be sent again."),
+        "license.revoked": _("The license was to be revoked."),
+    }
+    for act in acts:
+        if act.actor != audit.SYSTEM and act.action not in _ACTS_SHOWN_OTHERWISE:
+            facts = json.loads(act.facts)
+            detail = ", ".join(f"{name}: {value}" for name, value in facts.items())
+            yield Event(act.at, names.get(act.action, act.action), detail, by=person(act.actor))
