@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ from portal.kit import beijing, clock
 from portal.kit.db import db
 from portal.orders.models import Order, OrderStatus
 from portal.outbox.models import Job, JobStatus
+from portal.reconciliation.models import BillRun
 from portal.refunds.models import Refund, RefundStatus
 from portal.reports.queries import Grain, Sales, Wanted, sales_by_time
 from portal.reports.recount import counted_until
@@ -48,6 +49,11 @@ def _of(condition: sa.ColumnElement[bool], courses: Collection[str] | None) -> l
 def refunds_to_approve() -> int:
     """Return how many refunds wait for somebody's word."""
     return _count(Refund, Refund.status == RefundStatus.REQUESTED.value)
+
+
+def last_bill_day() -> date | None:
+    """Return the newest day whose bill was taken up."""
+    return db.session.scalar(sa.select(sa.func.max(BillRun.bill_date)))
 
 
 def open_cases() -> int:

@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from flask import render_template, url_for
 from flask_babel import get_locale, gettext, ngettext
 
 from portal.desk import glance
+from portal.doctor.heartbeat import silence
 from portal.kit import wording
 from portal.staff.courses import courses_within
 from portal.staff.permissions import Permission, may
 from portal.web.admin.door import bp
 from portal.web.staff import required_staff, staff_may
+
+_SILENT = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -43,10 +47,30 @@ def _tiles() -> Iterator[Tile]:
         yield Tile(gettext("Refunds to approve"), str(count), kind="warn" if count else "")
     if may(reader, Permission.SEE_CASES):
         count = glance.open_cases()
-        yield Tile(gettext("Open cases"), str(count), kind="warn" if count else "good")
+        yield Tile(
+            gettext("Open cases"), str(count), url=url_for("admin.cases"), kind="warn" if count else "good"
+        )
+    if may(reader, Permission.SEE_BOOKS):
+        yield _reconciliation()
     if may(reader, Permission.SEE_JOBS):
+        yield _worker()
         count = glance.dead_letters()
         yield Tile(gettext("Work given up"), str(count), kind="bad" if count else "good")
+
+
+def _worker() -> Tile:
+    silent = silence()
+    if silent is None:
+        return Tile(gettext("Worker"), gettext("never seen"), kind="bad")
+    seconds = max(int(silent.total_seconds()), 0)
+    text = gettext("%(count)s s ago", count=seconds)
+    return Tile(gettext("Worker's last sign of life"), text, kind="bad" if silent > _SILENT else "good")
+
+
+def _reconciliation() -> Tile:
+    day = glance.last_bill_day()
+    text = gettext("none yet") if day is None else day.isoformat()
+    return Tile(gettext("Newest bill taken up"), text, url=url_for("admin.reconciliation"))
 
 
 def _sales() -> Tile:

@@ -48,7 +48,7 @@ def payment_words() -> dict[str, str]:
     return {
         PaymentStatus.CREATED.value: _("On record, no code yet"),
         PaymentStatus.OPEN.value: _("Open: the code can be scanned"),
-        PaymentStatus.PAID.value: _("Paid"),
+        PaymentStatus.PAID.value: _("Payment confirmed"),
         PaymentStatus.CLOSED.value: _("Closed"),
         PaymentStatus.REJECTED.value: _("Refused by WeChat Pay"),
     }

@@ -99,7 +99,7 @@ def _steps(funnel: queries.Funnel) -> list[tuple[str, int]]:
     return [
         (gettext("Course page shown"), funnel.viewed),
         (gettext("Order placed"), funnel.placed),
-        (gettext("Paid"), funnel.paid),
+        (gettext("Payment confirmed"), funnel.paid),
         (gettext("License delivered"), funnel.delivered),
     ]
 

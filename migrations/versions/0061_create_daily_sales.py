@@ -5,8 +5,8 @@ from alembic import op
 
 from portal.kit.db import identifier
 
-revision = "0050_create_daily_sales"
-down_revision = "0049_create_switches"
+revision = "0061_create_daily_sales"
+down_revision = "0060_create_role_requests"
 
 
 def upgrade() -> None:
