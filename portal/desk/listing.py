@@ -12,6 +12,7 @@ from portal.kit.db import db
 from portal.kit.keyset import Place, cursor_of, place_of
 from portal.learners.models import Learner
 from portal.orders.models import Order, OrderStatus
+from portal.payments.history import order_state
 from portal.payments.models import Payment, PaymentStatus
 
 PAGE_SIZE = 50
@@ -47,6 +48,12 @@ class OrderLine:
     order: Order
     email: str
     transaction_id: str | None
+    refunded_fen: int
+
+    @property
+    def state(self) -> str:
+        """The order's state in one word of the checkout's vocabulary."""
+        return order_state(self.order, self.refunded_fen)
 
 
 @dataclass(frozen=True)
@@ -141,7 +148,7 @@ def _conditions(wanted: Wanted, place: Place | None) -> list[sa.ColumnElement[bo
 def _lines(order_ids: Sequence[int]) -> list[OrderLine]:
     paid = sa.and_(Payment.order_id == Order.id, Payment.status == PaymentStatus.PAID.value)
     rows: Any = db.session.execute(
-        sa.select(Order, Learner.email, Payment.transaction_id)
+        sa.select(Order, Learner.email, Payment.transaction_id, Payment.refunded_fen)
         .join(Learner, Learner.id == Order.learner_id)
         .outerjoin(Payment, paid)
         .where(Order.id.in_(order_ids))
@@ -149,5 +156,8 @@ def _lines(order_ids: Sequence[int]) -> list[OrderLine]:
         .execution_options(populate_existing=True)
     )
     # An order paid twice comes twice; the first payment is the one that counted.
-    by_id = {order.id: OrderLine(order, email, transaction_id) for order, email, transaction_id in rows}
+    by_id = {
+        order.id: OrderLine(order, email, transaction_id, refunded_fen or 0)
+        for order, email, transaction_id, refunded_fen in rows
+    }
     return [by_id[order_id] for order_id in order_ids if order_id in by_id]

@@ -17,6 +17,7 @@ from portal.licenses.models import Entitlement, License
 from portal.notifications.models import Notification
 from portal.orders.models import Order
 from portal.outbox.models import Job
+from portal.payments.history import order_state
 from portal.payments.models import Payment
 
 _MOST_ROWS = 200
@@ -25,7 +26,7 @@ _MAIL = "mail_license"
 
 @dataclass(frozen=True)
 class Story:
-    """An order and all that hangs on it, each list the oldest first. `mailings` are of its licenses."""
+    """An order and all that hangs on it, each list the oldest first."""
 
     order: Order
     learner: Learner
@@ -39,9 +40,10 @@ class Story:
     acts: Sequence[AuditRow]
 
     @property
-    def mailings(self) -> list[Job]:
-        """The mails with the license."""
-        return [job for job in self.jobs if job.kind == _MAIL]
+    def state(self) -> str:
+        """The order's state in one word of the checkout's vocabulary."""
+        paid = next((payment for payment in self.payments if payment.transaction_id), None)
+        return order_state(self.order, paid.refunded_fen if paid else 0)
 
     @property
     def license(self) -> License | None:

@@ -24,7 +24,6 @@ from portal.kit.money import yuan
 from portal.learners.addresses import masked
 from portal.learners.models import Learner
 from portal.orders.models import Order, OrderStatus
-from portal.payments.history import order_state
 from portal.staff.courses import courses_within
 from portal.staff.permissions import Permission, Scope, may, scope_of
 from portal.staff.second_factor import staff_actor
@@ -58,7 +57,6 @@ def buyer_name(email: str) -> str:
 
 
 bp.add_app_template_filter(buyer_name)
-bp.add_app_template_filter(order_state)
 
 
 def _wanted(given: Mapping[str, str]) -> listing.Wanted:

@@ -5,8 +5,8 @@ from alembic import op
 
 from portal.kit.db import identifier
 
-revision = "0061_create_daily_sales"
-down_revision = "0060_create_role_requests"
+revision = "0065_create_daily_sales"
+down_revision = "0064_create_dispute_acts"
 
 
 def upgrade() -> None:

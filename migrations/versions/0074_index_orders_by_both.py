@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0070_index_orders_by_both"
-down_revision = "0069_index_orders_by_product"
+revision = "0074_index_orders_by_both"
+down_revision = "0073_index_orders_by_product"
 
 
 def upgrade() -> None:

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0071_drop_orders_product_index"
-down_revision = "0070_index_orders_by_both"
+revision = "0075_drop_orders_product_index"
+down_revision = "0074_index_orders_by_both"
 
 
 def upgrade() -> None:

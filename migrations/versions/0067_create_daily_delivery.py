@@ -5,8 +5,8 @@ from alembic import op
 
 from portal.kit.db import identifier
 
-revision = "0063_create_daily_delivery"
-down_revision = "0062_create_daily_orders"
+revision = "0067_create_daily_delivery"
+down_revision = "0066_create_daily_orders"
 
 
 def upgrade() -> None:

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0068_index_orders_by_status"
-down_revision = "0067_index_orders_by_time"
+revision = "0072_index_orders_by_status"
+down_revision = "0071_index_orders_by_time"
 
 
 def upgrade() -> None:

@@ -5,8 +5,8 @@ from alembic import op
 
 from portal.kit.db import RowId, UtcDateTime, identifier
 
-revision = "0073_create_order_comments"
-down_revision = "0072_index_payments_transaction"
+revision = "0077_create_order_comments"
+down_revision = "0076_index_payments_transaction"
 
 
 def upgrade() -> None:

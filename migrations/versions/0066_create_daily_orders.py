@@ -5,8 +5,8 @@ from alembic import op
 
 from portal.kit.db import identifier
 
-revision = "0062_create_daily_orders"
-down_revision = "0061_create_daily_sales"
+revision = "0066_create_daily_orders"
+down_revision = "0065_create_daily_sales"
 
 
 def upgrade() -> None:

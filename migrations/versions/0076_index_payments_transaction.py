@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0072_index_payments_transaction"
-down_revision = "0071_drop_orders_product_index"
+revision = "0076_index_payments_transaction"
+down_revision = "0075_drop_orders_product_index"
 
 
 def upgrade() -> None:

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0067_index_orders_by_time"
-down_revision = "0066_index_ledger_by_time"
+revision = "0071_index_orders_by_time"
+down_revision = "0070_index_ledger_by_time"
 
 
 def upgrade() -> None:

@@ -5,8 +5,8 @@ from alembic import op
 
 from portal.kit.db import UtcDateTime, identifier
 
-revision = "0065_create_report_state"
-down_revision = "0064_create_daily_views"
+revision = "0069_create_report_state"
+down_revision = "0068_create_daily_views"
 
 
 def upgrade() -> None:

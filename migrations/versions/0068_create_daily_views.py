@@ -5,8 +5,8 @@ from alembic import op
 
 from portal.kit.db import identifier
 
-revision = "0064_create_daily_views"
-down_revision = "0063_create_daily_delivery"
+revision = "0068_create_daily_views"
+down_revision = "0067_create_daily_delivery"
 
 
 def upgrade() -> None:

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0066_index_ledger_by_time"
-down_revision = "0065_create_report_state"
+revision = "0070_index_ledger_by_time"
+down_revision = "0069_create_report_state"
 
 
 def upgrade() -> None:

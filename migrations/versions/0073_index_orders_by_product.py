@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0069_index_orders_by_product"
-down_revision = "0068_index_orders_by_status"
+revision = "0073_index_orders_by_product"
+down_revision = "0072_index_orders_by_status"
 
 
 def upgrade() -> None:
