@@ -161,6 +161,7 @@ class Settings(BaseModel):
     APPROVAL_SINGLE_FEN: Annotated[int, Field(ge=0, le=100_000_000)] = 20_000
     APPROVAL_DAY_FEN: Annotated[int, Field(ge=0, le=1_000_000_000)] = 100_000
     APPROVAL_ONE_PERSON_SHOP: bool = False
+    METRICS_TOKEN: SecretStr | None = None
     LOG_LEVEL: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
     PORTAL_FAULT: str | None = None
     FLASK_DEBUG: bool = False
@@ -203,6 +204,13 @@ class Settings(BaseModel):
         if url is not None and not _is_smtp(url.get_secret_value()):
             raise ValueError("must be like smtp://user:password@host:port?tls=1")
         return url
+
+    @field_validator("METRICS_TOKEN")
+    @classmethod
+    def _unguessable_token(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not re.fullmatch(r"[!-~]{16,128}", token.get_secret_value(), re.ASCII):
+            raise ValueError("must be 16 to 128 visible ASCII characters")
+        return token
 
     @field_validator("PORTAL_FAULT")
     @classmethod

@@ -26,6 +26,7 @@ SECRET_FIELDS = (
     "WECHATPAY_APIV3_KEY",
     "LICENSE_KEY_PASSPHRASE",
     "MAIL_URL",
+    "METRICS_TOKEN",
 )
 
 
@@ -172,6 +173,8 @@ WRONG = [
     ("ORDER_TTL_SECONDS", "119"),
     ("ORDER_TTL_SECONDS", "7201"),
     ("ORDER_TTL_SECONDS", CANARY),
+    ("METRICS_TOKEN", CANARY),
+    ("METRICS_TOKEN", f"{CANARY} {CANARY}"),
     ("LOG_LEVEL", CANARY),
     ("PORTAL_FAULT", f"{CANARY}:kill"),
     ("FLASK_DEBUG", CANARY),
@@ -274,6 +277,7 @@ class TestFiles:
             "SECRET_KEY_FALLBACKS": "f" * 32,
             "LICENSE_KEY_PASSPHRASE": "words",
             "MAIL_URL": "smtp://h",
+            "METRICS_TOKEN": "t" * 16,
         }
         value = {**examples, **GOOD}[name]
         file = tmp_path / "secret"

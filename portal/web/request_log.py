@@ -20,6 +20,7 @@ _QUIET = frozenset(
         "api_payments.session",
         "checkout.status",
         "health.healthz",
+        "health.metrics",
         "health.readyz",
         "static",
         "notify.wechat",

@@ -1,14 +1,17 @@
-"""`/healthz` (the process answers), `/readyz` (the database answers too), `/csp` (a browser refused something)."""
+"""`/healthz` (the process answers), `/readyz` (the database answers too), `/metrics`, `/csp` (a browser refused something)."""
 
+import hmac
 import json
 import logging
 
 import sqlalchemy as sa
-from flask import Blueprint, request
+from flask import Blueprint, abort, request
 from flask.typing import ResponseReturnValue
 
+from portal.doctor import metrics as figures
 from portal.kit.db import db
 from portal.web.limits import limiter
+from portal.web.tools import tools
 
 bp = Blueprint("health", __name__)
 log = logging.getLogger(__name__)
@@ -30,6 +33,23 @@ def readyz() -> ResponseReturnValue:
         db.session.rollback()
         return {"status": "database away"}, 503
     return {"status": "ok"}
+
+
+@bp.get("/metrics")
+def metrics() -> ResponseReturnValue:
+    """How far behind the portal is, for whoever knows METRICS_TOKEN; without that setting there is no such page."""
+    token = tools().settings.METRICS_TOKEN
+    if token is None:
+        abort(404)
+    given = request.headers.get("Authorization", "").encode()
+    if not hmac.compare_digest(given, f"Bearer {token.get_secret_value()}".encode()):
+        return {"status": "unauthorized"}, 401, {"WWW-Authenticate": "Bearer"}
+    try:
+        text = figures.render()
+    except sa.exc.SQLAlchemyError:
+        db.session.rollback()
+        return {"status": "database away"}, 503
+    return text, 200, {"Content-Type": figures.CONTENT_TYPE, "Cache-Control": "no-store"}
 
 
 @bp.post("/csp")
