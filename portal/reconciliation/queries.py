@@ -76,24 +76,23 @@ class Day:
 def days(gateway: str, mchid: str, before: date | None, limit: int) -> Sequence[Day]:
     """Return at most `limit` days, newest first, before the day `before`."""
     count = sa.func.count
+    shown = (
+        BillRun.bill_date,
+        BillRun.state,
+        BillRun.their_paid_fen,
+        BillRun.our_paid_fen,
+        BillRun.their_refunded_fen,
+        BillRun.our_refunded_fen,
+    )
     query = (
-        sa.select(
-            BillRun.bill_date,
-            BillRun.state,
-            BillRun.their_paid_fen,
-            BillRun.our_paid_fen,
-            BillRun.their_refunded_fen,
-            BillRun.our_refunded_fen,
-            count(BillDifference.id),
-            count(Case.id),
-        )
+        sa.select(*shown, count(BillDifference.id), count(Case.id))
         .outerjoin(
             BillDifference,
             sa.and_(BillDifference.run_id == BillRun.id, BillDifference.resolved_at.is_(None)),
         )
         .outerjoin(Case, sa.and_(Case.id == BillDifference.case_id, Case.status == CaseStatus.OPEN.value))
         .where(BillRun.gateway == gateway, BillRun.mchid == mchid)
-        .group_by(BillRun.id)
+        .group_by(BillRun.id, *shown)  # MariaDB wants every column named.
         .order_by(BillRun.bill_date.desc())
         .limit(limit)
     )
