@@ -22,12 +22,11 @@ class Screen:
 
 SCREENS = (
     Screen("admin.home", _l("Overview"), _l("What there is to do."), Permission.ENTER),
-    Screen("admin.licenses", _l("Licenses"), _l("Find, reissue, extend, revoke."), Permission.SEE_LICENSES),
     Screen(
-        "admin.grants",
-        _l("Grants"),
-        _l("Licenses given by hand, and what waits for a second person."),
-        Permission.REQUEST_GRANTS,
+        "admin.orders",
+        _l("Orders"),
+        _l("Find an order, and see all that happened to it."),
+        Permission.FIND_ORDERS,
     ),
     Screen(
         "admin.refunds",
@@ -35,7 +34,13 @@ SCREENS = (
         _l("Money that goes back: ask, approve, and mend what did not arrive."),
         Permission.REQUEST_REFUNDS,
     ),
-    Screen("admin.jobs", _l("Jobs"), _l("Long work and how far it is."), Permission.SEE_JOBS),
+    Screen("admin.licenses", _l("Licenses"), _l("Find, reissue, extend, revoke."), Permission.SEE_LICENSES),
+    Screen(
+        "admin.grants",
+        _l("Grants"),
+        _l("Licenses given by hand, and what waits for a second person."),
+        Permission.REQUEST_GRANTS,
+    ),
     Screen(
         "admin.disputes",
         _l("Disputes"),
@@ -54,24 +59,19 @@ SCREENS = (
         _l("The gateway's bills against our books, day by day."),
         Permission.SEE_BOOKS,
     ),
+    Screen("admin.reports", _l("Reports"), _l("Sales, and how long licenses take."), Permission.SEE_SUMS),
     Screen("admin.courses", _l("Courses"), _l("Titles, prices, what is on sale."), Permission.SEE_COURSES),
+    Screen(
+        "admin.users", _l("Users"), _l("People, their roles, sessions and phones."), Permission.MANAGE_USERS
+    ),
+    Screen("admin.audit_rows", _l("Audit"), _l("Who did what, when, and why."), Permission.SEE_AUDIT),
+    Screen("admin.jobs", _l("Jobs"), _l("Long work and how far it is."), Permission.SEE_JOBS),
     Screen(
         "admin.settings",
         _l("Settings"),
         _l("Pause the sale, put up a banner, look at the keys."),
         Permission.SEE_SETTINGS,
     ),
-    Screen(
-        "admin.users", _l("Users"), _l("People, their roles, sessions and phones."), Permission.MANAGE_USERS
-    ),
-    Screen("admin.audit_rows", _l("Audit"), _l("Who did what, when, and why."), Permission.SEE_AUDIT),
-    Screen(
-        "admin.orders",
-        _l("Orders"),
-        _l("Find an order, and see all that happened to it."),
-        Permission.FIND_ORDERS,
-    ),
-    Screen("admin.reports", _l("Reports"), _l("Sales, and how long licenses take."), Permission.SEE_SUMS),
     Screen(
         "admin.second_factor",
         _l("Second factor"),
