@@ -293,6 +293,9 @@ def test_a_connection_that_died_while_it_was_idle_is_replaced_before_its_use(ins
     if db.engine.dialect.name == "sqlite":
         pytest.skip("no connection to lose")
     monkeypatch.setattr("portal.kit.db._TRUSTED_SECONDS", 0.0)
+    # The pool shall have no other connection to give, nor keep the dead one for the next test.
+    db.session.remove()
+    db.engine.dispose()
     number = sa.text("SELECT CONNECTION_ID()")
     with db.engine.connect() as killer:
         with db.engine.connect() as idle:
