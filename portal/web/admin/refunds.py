@@ -94,7 +94,12 @@ def _new_page(
 @bp.get("/refunds/new")
 @staff_may(Permission.REQUEST_REFUNDS)
 def new_refund() -> ResponseReturnValue:
-    """Show what of an order can go back, and its limits; the payment asked for, else the first, is chosen."""
+    """Show what of an order can go back, and its limits; the payment asked for, else the first, is chosen.
+
+    Without an order there is a page that asks for one.
+    """
+    if "order" not in request.args:
+        return redirect(url_for(".refunds"), 303)
     order, refundables = _order()
     possible = [one for one in refundables if one.is_possible]
     wanted = [one for one in possible if one.payment.out_trade_no == request.args.get("payment")]

@@ -153,6 +153,9 @@ class TestAsking:
         for number in ("0" * 20, "", "../x", "%00"):
             assert finance.get(f"/admin/refunds/new?order={number}").status_code == 404
 
+    def test_without_an_order_one_is_asked_for(self, finance):
+        assert finance.get("/admin/refunds/new").location == "/admin/refunds"
+
     def test_a_code_older_than_five_minutes_moves_no_money(self, desk, finance, order_id, clock, count):
         kept = hidden_of(check(desk, finance, order_id).get_data(as_text=True))
         clock.travel(minutes=6)
