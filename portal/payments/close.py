@@ -178,15 +178,16 @@ def _end_at_gateway(gateway: Gateway, payment: Payment, tools: Tools) -> Verdict
 
 @transactional
 def finish_closing(out_trade_no: str) -> None:
-    """End an attempt that the gateway has verifiably closed, and its order with it.
+    """End an attempt that the gateway has verifiably closed, and its order when nothing else can pay it.
 
-    Does nothing when the attempt was settled meanwhile.
+    An order that was settled meanwhile stays as it is. One whose money became a case is still open, and ends.
     """
     row = lock_payment(out_trade_no)
-    if row is None or row.status not in LIVE:
+    if row is None:
         return
-    end_attempt(row.id, PaymentStatus.CLOSED)
-    if row.order_status == OrderStatus.PENDING:
+    if row.status in LIVE:
+        end_attempt(row.id, PaymentStatus.CLOSED)
+    if row.order_status == OrderStatus.PENDING and live_attempt(row.order_id) is None:
         _end_order(row.order_id, row.order_public_id, OrderStatus(row.closing or OrderStatus.EXPIRED))
 
 

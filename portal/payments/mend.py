@@ -27,7 +27,12 @@ _NEWEST = 5_000
 
 def mend() -> int:
     """Put work on record that is missing, and open cases for what work cannot mend; return how many were found."""
-    missing = _attempts_without_work() + _orders_without_license() + _licenses_without_mail()
+    missing = [
+        *_attempts_without_work(),
+        *_closings_without_work(),
+        *_orders_without_license(),
+        *_licenses_without_mail(),
+    ]
     for kind, subject_id in missing:
         _set_going(kind, subject_id)
     lost = _rights_without_license()
@@ -37,32 +42,49 @@ def mend() -> int:
 
 
 def _attempts_without_work() -> list[tuple[str, str]]:
-    """Live attempts that nothing opens, watches or ends."""
-    kind = sa.case(
-        (Order.closing.is_not(None), "close_order"),
-        (Payment.status == PaymentStatus.CREATED.value, "open_payment"),
-        else_="watch_payment",
-    )
-    subject = sa.case((Order.closing.is_not(None), Order.id), else_=Payment.id)
+    """Live attempts of open orders that nothing opens or watches."""
+    kind = sa.case((Payment.status == PaymentStatus.CREATED.value, "open_payment"), else_="watch_payment")
     rows = db.session.execute(
-        sa.select(kind, subject)
+        sa.select(kind, Payment.id)
         .select_from(Payment)
         .join(Order, Order.id == Payment.order_id)
         .outerjoin(
             Job,
             sa.and_(
                 Job.status == JobStatus.PENDING.value,
-                Job.effect_key == sa.func.replace(sa.func.replace("kind:id", "kind", kind), "id", subject),
+                Job.effect_key == sa.func.replace(sa.func.replace("kind:id", "kind", kind), "id", Payment.id),
             ),
         )
         .where(
             Payment.open_key.is_not(None),
             Payment.created_at < clock.now() - _UNDER_WAY,
-            sa.or_(Order.expires_at > clock.now(), Order.closing.is_not(None)),
+            Order.expires_at > clock.now(),
+            Order.closing.is_(None),
             Job.id.is_(None),
         )
     )
     return [(row[0], str(row[1])) for row in rows]
+
+
+def _closings_without_work() -> list[tuple[str, str]]:
+    """Orders that are closing, and that nothing brings to their end."""
+    rows = db.session.execute(
+        sa.select(Order.id)
+        .outerjoin(
+            Job,
+            sa.and_(
+                Job.status == JobStatus.PENDING.value,
+                Job.effect_key == sa.func.replace("close_order:id", "id", Order.id),
+            ),
+        )
+        .where(
+            Order.status == OrderStatus.PENDING.value,
+            Order.closing.is_not(None),
+            Order.created_at < clock.now() - _UNDER_WAY,
+            Job.id.is_(None),
+        )
+    )
+    return [("close_order", str(row.id)) for row in rows]
 
 
 def _orders_without_license() -> list[tuple[str, str]]:

@@ -9,13 +9,17 @@ import sqlalchemy as sa
 
 from portal.audit.models import AuditRow
 from portal.cases.models import Case, CaseKind
+from portal.catalogue.models import Course
 from portal.kit.db import db, transaction
+from portal.learners.models import Learner
 from portal.ledger.models import LedgerEntry
 from portal.licenses.models import Entitlement, License
 from portal.notifications.models import Notification
 from portal.orders.models import OrderStatus
 from portal.outbox.models import Job
+from portal.payments import rights
 from portal.payments.models import Payment, PaymentStatus
+from tests.support.shop import COURSE
 
 pytestmark = pytest.mark.database
 
@@ -226,6 +230,24 @@ class TestLateMoney:
         assert [count(License), count(LedgerEntry)] == [1, 2]
         assert count(LedgerEntry, LedgerEntry.credit_account == "unapplied") == 1
         assert buyer.state(first) == "refund_due"
+
+    def test_an_order_cancelled_while_its_course_is_given_away_ends_though_its_money_is_a_case(
+        self, shop, app, tools, count
+    ):
+        buyer = shop.buyer()
+        order_id = buyer.buy()
+        shop.pay(order_id, notify=False)
+        with app.app_context():
+            learner, course = (
+                db.session.get_one(Learner, buyer.learner.id),
+                db.session.get_one(Course, COURSE),
+            )
+            rights.grant_course(learner, course, "a gift", "operator:test", tools)
+        buyer.post(f"/checkout/{order_id}/cancel")
+        assert shop.order(order_id).status == OrderStatus.CANCELLED
+        assert shop.payment(order_id).status == PaymentStatus.PAID
+        assert count(Case, Case.kind == CaseKind.LATE_UNWANTED.value) == 1
+        assert buyer.state(order_id) == "refund_due"
 
     def test_a_course_withdrawn_meanwhile_is_still_delivered(self, shop, order_id, app):
         with app.app_context(), db.engine.begin() as connection:

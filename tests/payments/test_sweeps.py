@@ -159,12 +159,15 @@ class TestMending:
         shop.work(2)
         assert buyer.state(order_id) == "awaiting_payment"
 
-    def test_an_order_that_nobody_closes(self, buyer, shop, clock, sandbox):
+    @pytest.mark.parametrize("also", ["", "UPDATE payments SET status = 'closed', open_key = NULL"])
+    def test_an_order_that_nobody_closes(self, buyer, shop, clock, sandbox, also):
         order_id = buyer.buy()
         sandbox.control("POST", "/control/faults", {"route": "*", "kind": "drop", "times": 1})
         buyer.post(f"/checkout/{order_id}/cancel")
         assert buyer.state(order_id) == "confirming"
         spoil(shop, "DELETE FROM outbox")
+        if also:
+            spoil(shop, also)
         clock.travel(minutes=3)
         shop.work(2)
         assert buyer.state(order_id) == "cancelled"

@@ -39,7 +39,8 @@ def check(world: World, model: Model) -> None:
     """Let a healed world come to rest, and compare WeChat's books, the model's and ours."""
     _settles_within_ten_minutes(world)
     come_to_rest(world.shop, world.clock)
-    assert world.shop.differences() == []
+    differences = world.shop.differences()
+    assert not differences, "\n".join(differences)
     _compare_the_model(world, model)
     _check_the_proofs(world)
 
