@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 SYSTEM = "system"
 Origin = tuple[str | None, str | None]
 """Where an act comes from: the network address, and the public id of the session; None outside of a browser."""
-_GENESIS = "0" * 64
+GENESIS = "0" * 64
+"""The `prev_hash` of the first link."""
 _BATCH = 500
 
 
@@ -65,7 +66,12 @@ def record(action: str, subject: str, actor: str, **facts: object) -> None:
     )
 
 
-def _digest(prev_hash: str, seq: int, row: Any) -> str:
+def hash_of_link(prev_hash: str, seq: int, row: Any) -> str:
+    """Return the hash of a row that is the link `seq`, from 1, and follows the one with `prev_hash`.
+
+    Args:
+        row: anything with the columns that tell an act.
+    """
     content = [seq, clock.iso(row.at), row.actor, row.action, row.subject, row.facts]
     if row.address is not None or row.session is not None:
         # Rows from before there were these columns keep their hashes.
@@ -81,7 +87,7 @@ def _head() -> tuple[int, str]:
         .order_by(AuditRow.seq.desc())
         .limit(1)
     ).first()
-    return (head.seq, head.hash) if head else (0, _GENESIS)
+    return (head.seq, head.hash) if head else (0, GENESIS)
 
 
 @transactional
@@ -98,7 +104,7 @@ def seal() -> int:
     sealed = 0
     for row in rows:
         seq += 1
-        digest = _digest(prev_hash, seq, row)
+        digest = hash_of_link(prev_hash, seq, row)
         chained = db.session.execute(
             sa.update(AuditRow)
             .where(AuditRow.id == row.id, AuditRow.seq.is_(None))
@@ -137,7 +143,7 @@ def _link_before(newest: int | None) -> tuple[str, int]:
     """Return hash and number of the link after which the newest `newest` begin."""
     first = 0 if newest is None else max(_head()[0] - newest, 0)
     if first == 0:
-        return _GENESIS, 0
+        return GENESIS, 0
     known = db.session.scalar(sa.select(AuditRow.hash).where(AuditRow.seq == first))
     return known or "", first
 
@@ -160,7 +166,7 @@ def verify(is_genuine: Callable[[AuditHead], bool] | None = None, newest: int | 
     broken_at, row_id = None, None
     for row in rows:
         count += 1
-        if row.seq != count or row.prev_hash != prev_hash or row.hash != _digest(prev_hash, count, row):
+        if row.seq != count or row.prev_hash != prev_hash or row.hash != hash_of_link(prev_hash, count, row):
             broken_at, row_id = count, row.id if row.seq == count else None
             break
         prev_hash = row.hash or ""

@@ -148,14 +148,26 @@ def drop_database(server: DatabaseServer, url: str) -> None:
         execute(server, f"DROP DATABASE IF EXISTS `{urlsplit(url).path.lstrip('/')}`")
 
 
-def execute(server: DatabaseServer, statement: str) -> list[tuple[Any, ...]]:
-    """Run one statement as the administrator of a MariaDB or MySQL server; return the rows."""
+def connect(server: DatabaseServer, name: str = "") -> Any:
+    """Return a connection of MySQLdb to a database of a MariaDB or MySQL server, as its administrator."""
     import MySQLdb  # here, because it is absent where only SQLite is tested
 
-    connection = MySQLdb.connect(
-        host="127.0.0.1", port=server.port, user=USER, passwd=PASSWORD, connect_timeout=5, autocommit=True
+    return MySQLdb.connect(
+        host="127.0.0.1",
+        port=server.port,
+        user=USER,
+        passwd=PASSWORD,
+        db=name,
+        charset="utf8mb4",
+        connect_timeout=5,
     )
+
+
+def execute(server: DatabaseServer, statement: str) -> list[tuple[Any, ...]]:
+    """Run one statement as the administrator of a MariaDB or MySQL server; return the rows."""
+    connection = connect(server)
     try:
+        connection.autocommit(True)
         cursor = connection.cursor()
         cursor.execute(statement)
         return list(cursor.fetchall())
