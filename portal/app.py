@@ -41,6 +41,7 @@ from portal.web import (
 )
 from portal.web.application import Application
 from portal.web.auth import init_auth
+from portal.web.body_size import init_body_size
 from portal.web.csrf import csrf, init_csrf
 from portal.web.limits import init_limits
 from portal.web.view_counter import init_view_counter
@@ -66,6 +67,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     _bind_database(app)
     # First, so that what is refused on the way in has its id and its line too.
     request_log.init_request_log(app)
+    init_body_size(app)
     init_auth(app, settings)
     init_csrf(app, settings)
     init_limits(app, settings)

@@ -367,6 +367,7 @@ def sweep(tools: Tools) -> Swept:
     refresh_wanted_keys(tools)
     ending = end_overdue_orders()
     plan_days(tools)
+    disputes.plan_sync(tools)
     done = run_due(tools)
     mended = mend()
     sealed = audit.seal()

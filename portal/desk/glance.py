@@ -7,11 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from portal.cases.models import Case, CaseStatus
+from portal.cases.models import Case, CaseKind, CaseStatus
 from portal.kit import beijing, clock
 from portal.kit.db import db
 from portal.orders.models import Order, OrderStatus
-from portal.outbox.models import Job, JobStatus
 from portal.reconciliation.models import BillRun
 from portal.refunds.models import Refund, RefundStatus
 from portal.reports.queries import Grain, Sales, Wanted, sales_by_time
@@ -62,8 +61,8 @@ def open_cases() -> int:
 
 
 def dead_letters() -> int:
-    """Return how much work was given up."""
-    return _count(Job, Job.status == JobStatus.DEAD.value)
+    """Return how many pieces of work failed so often that a person has to decide, and nobody has."""
+    return _count(Case, Case.status == CaseStatus.OPEN.value, Case.kind == CaseKind.DEAD_LETTER.value)
 
 
 def _count(table: Any, *conditions: sa.ColumnElement[bool]) -> int:

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from portal.audit.models import AuditRow
 from portal.cases.models import Case
 from portal.desk.models import OrderComment
+from portal.disputes.models import Dispute
+from portal.disputes.queries import disputes_of_order
 from portal.kit.db import db
 from portal.kit.errors import NotFound
 from portal.learners.models import Learner
@@ -36,6 +38,7 @@ class Story:
     licenses: Sequence[License]
     jobs: Sequence[Job]
     cases: Sequence[Case]
+    disputes: Sequence[Dispute]
     comments: Sequence[OrderComment]
     acts: Sequence[AuditRow]
 
@@ -76,6 +79,7 @@ def story_of(order_public_id: str, courses: Collection[str] | None) -> Story:
         licenses=licenses,
         jobs=_jobs(order, payments, rights, licenses),
         cases=_all(sa.select(Case).where(Case.order_id == order.id).order_by(Case.id)),
+        disputes=disputes_of_order(order.id),
         comments=_all(
             sa.select(OrderComment).where(OrderComment.order_id == order.id).order_by(OrderComment.id)
         ),

@@ -2,12 +2,14 @@
 
 import logging
 import unicodedata
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from portal.audit import services as audit
+from portal.disputes.act_pictures import check_pictures, forget_contents, keep_pictures, upload_pictures
 from portal.disputes.models import ActKind, ActState, Dispute, DisputeAct, DisputeEntry
 from portal.disputes.queries import dispute_of
 from portal.disputes.syncing import sync_dispute
@@ -62,7 +64,13 @@ def checked_text(text: str) -> str:
 
 @transactional
 def ask_act(
-    dispute_id: int, kind: ActKind, actor: str, form_token: str, text: str = "", days: int | None = None
+    dispute_id: int,
+    kind: ActKind,
+    actor: str,
+    form_token: str,
+    text: str = "",
+    days: int | None = None,
+    pictures: Sequence[bytes] = (),
 ) -> int:
     """Write down what is to be done about a dispute, and return the act's id. Sent twice, a form is one act.
 
@@ -71,10 +79,12 @@ def ask_act(
         form_token: names the form that was sent.
         text: of a reply, or why a refund is refused; the payer reads it.
         days: in how many working days a promised refund is made, 0 to 10.
+        pictures: of a reply, at most 4.
 
     Raises:
         NotFound: there is no such dispute.
         BadReply: the text or the days cannot be sent.
+        BadPicture: the pictures cannot be sent.
         NotNow: the dispute does not allow it.
     """
     known = db.session.scalar(sa.select(DisputeAct.id).where(DisputeAct.form_token == form_token))
@@ -86,6 +96,7 @@ def ask_act(
     needs_text = kind in {ActKind.REPLY, ActKind.REJECT_REFUND}
     if kind is ActKind.APPROVE_REFUND and (days is None or not 0 <= days <= MOST_DAYS):
         raise BadReply(f"0 to {MOST_DAYS} working days")
+    check_pictures(pictures)
     act_id: int = add_row(
         DisputeAct,
         dispute_id=dispute_id,
@@ -98,6 +109,7 @@ def ask_act(
         open_key=None if kind is ActKind.REPLY else f"{dispute_id}:end",
         created_at=clock.now(),
     )
+    keep_pictures(act_id, pictures)
     outbox.add("send_dispute_act", f"send_dispute_act:{act_id}", act_id)
     audit.record(
         f"dispute.{kind}_asked",
@@ -106,6 +118,7 @@ def ask_act(
         act=act_id,
         text=text[:LONGEST_TEXT],
         days=days,
+        pictures=len(pictures),
     )
     return act_id
 
@@ -154,9 +167,11 @@ def send_act(act_id: int, tools: Tools) -> None:
         sync_dispute(gateway, complaint_id, tools)
         if _found_in_history(act_id):
             return
-    _note_call(act_id)
+    desk = tools.gateway(gateway).complaints
     try:
-        _call(tools.gateway(gateway).complaints, complaint_id, act)
+        media_ids = upload_pictures(act_id, desk)
+        _note_call(act_id)
+        _call(desk, complaint_id, act, media_ids)
     except GatewayRejected as error:
         _end(act_id, ActState.REFUSED, failure=error.reason)
         return
@@ -166,10 +181,10 @@ def send_act(act_id: int, tools: Tools) -> None:
     _found_in_history(act_id)
 
 
-def _call(desk: ComplaintDesk, complaint_id: str, act: DisputeAct) -> None:
+def _call(desk: ComplaintDesk, complaint_id: str, act: DisputeAct, media_ids: Sequence[str]) -> None:
     match ActKind(act.kind):
         case ActKind.REPLY:
-            desk.reply(complaint_id, act.text)
+            desk.reply(complaint_id, act.text, media_ids)
         case ActKind.COMPLETE:
             desk.complete(complaint_id)
         case ActKind.APPROVE_REFUND:
@@ -230,6 +245,7 @@ def _end(act_id: int, state: ActState, failure: str | None = None) -> None:
         .execution_options(synchronize_session=False)
     )
     if changed_one(ended):
+        forget_contents(act_id)
         act = db.session.get_one(DisputeAct, act_id, populate_existing=True)
         audit.record(
             f"dispute.{act.kind}_{state}",

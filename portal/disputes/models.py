@@ -1,4 +1,4 @@
-"""Tables of disputes: Dispute, DisputeEntry (its history), DisputePicture, DisputeAct (what staff do)."""
+"""Tables of disputes: Dispute, its history and pictures, and what staff do: DisputeAct and its pictures."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.gateways.complaints import ComplaintState, ProblemType
-from portal.kit.db import Base, LongText, RowId, UtcDateTime, identifier, one_of
+from portal.kit.db import Base, LongBytes, LongText, RowId, UtcDateTime, identifier, one_of
 
 
 class ActKind(StrEnum):
@@ -141,3 +141,16 @@ class DisputeAct(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     called_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class DisputeActPicture(Base):
+    """A picture of a reply. Its bytes are here until the reply has been sent; `media_id` is what the gateway calls it."""
+
+    __tablename__ = "dispute_act_pictures"
+    __table_args__ = (sa.UniqueConstraint("act_id", "number"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    act_id: Mapped[int] = mapped_column(sa.ForeignKey("dispute_acts.id"))
+    number: Mapped[int] = mapped_column(sa.Integer)
+    content: Mapped[bytes | None] = mapped_column(LongBytes)
+    media_id: Mapped[str | None] = mapped_column(identifier(512))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from portal.audit import services as audit
-from portal.disputes.models import Dispute, DisputeAct, DisputeEntry, DisputePicture
+from portal.disputes.models import Dispute, DisputeAct, DisputeActPicture, DisputeEntry, DisputePicture
 from portal.gateways.complaints import ComplaintState, PhoneUnreadable, Picture
 from portal.kit import ids
 from portal.kit.db import db, transaction
@@ -61,6 +61,32 @@ def acts_of(dispute_id: int) -> Sequence[DisputeAct]:
     """Return what staff did about a dispute, in order."""
     query = sa.select(DisputeAct).where(DisputeAct.dispute_id == dispute_id)
     return db.session.scalars(query.order_by(DisputeAct.id)).all()
+
+
+def act_picture_counts(dispute_id: int) -> dict[int, int]:
+    """Return how many pictures each reply has, by the act's id; those without are not in it."""
+    query = (
+        sa.select(DisputeActPicture.act_id, sa.func.count())
+        .join(DisputeAct, DisputeAct.id == DisputeActPicture.act_id)
+        .where(DisputeAct.dispute_id == dispute_id)
+        .group_by(DisputeActPicture.act_id)
+    )
+    return {row.act_id: row[1] for row in db.session.execute(query)}
+
+
+def disputes_of_order(order_id: int) -> Sequence[Dispute]:
+    """Return the complaints about an order, the oldest first."""
+    query = sa.select(Dispute).where(Dispute.order_id == order_id)
+    return db.session.scalars(query.order_by(Dispute.complained_at, Dispute.id)).all()
+
+
+def most_urgent() -> tuple[int, Dispute | None]:
+    """Return how many disputes are open, and the one whose next step is due first."""
+    is_open = Dispute.state.in_([ComplaintState.PENDING.value, ComplaintState.PROCESSING.value])
+    due_at = sa.case((Dispute.answered_at.is_(None), Dispute.first_due_at), else_=Dispute.done_due_at)
+    count = db.session.scalar(sa.select(sa.func.count()).select_from(Dispute).where(is_open))
+    first = sa.select(Dispute).where(is_open).order_by(due_at, Dispute.id).limit(1)
+    return count or 0, db.session.scalars(first).first()
 
 
 def picture_count(dispute_id: int) -> int:

@@ -17,7 +17,6 @@ from portal.tools import Tools
 
 _SILENCE = timedelta(seconds=150)
 """Longer than a minute: a host without a worker sweeps from cron once a minute."""
-_LAG = timedelta(minutes=5)
 _SKEW = timedelta(seconds=60)
 _OLDEST_KEY = timedelta(days=365)
 _OPEN_FOR = timedelta(minutes=2)
@@ -107,7 +106,7 @@ def _breaker(_tools: Tools) -> list[str]:
 def _outbox(_tools: Tools) -> list[str]:
     problems = []
     lag, dead = figures.outbox_lag(), figures.undecided_dead_work()
-    if lag > _LAG:
+    if lag > figures.LATE:
         problems.append(f"work is {int(lag.total_seconds())} s late")
     if dead:
         problems.append(f"{dead} pieces of work were given up: `cases list` names them")

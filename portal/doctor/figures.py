@@ -1,6 +1,7 @@
 """How far behind the portal is: the figures that metrics publish and the doctor judges. All are indexed reads."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -14,6 +15,8 @@ from portal.payments.models import Payment, PaymentStatus
 from portal.reconciliation.models import BillRun
 
 UNKNOWN_FOR = timedelta(minutes=10)
+LATE = timedelta(minutes=5)
+"""Work that has been due for so long is late."""
 
 
 def outbox_lag() -> timedelta:
@@ -23,6 +26,31 @@ def outbox_lag() -> timedelta:
         sa.select(sa.func.min(Job.due_at)).where(Job.status == JobStatus.PENDING.value, Job.due_at <= now)
     )
     return timedelta(0) if oldest is None else now - oldest
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Work of one kind that is not done: how much, since when the oldest is due, and how often one was tried."""
+
+    kind: str
+    count: int
+    due_at: datetime
+    attempts: int
+
+    @property
+    def is_late(self) -> bool:
+        """Tell whether the oldest should have been done a while ago."""
+        return clock.now() - self.due_at > LATE
+
+
+def work_waiting() -> list[Waiting]:
+    """Return what waits in the outbox, the longest due first."""
+    rows = db.session.execute(
+        sa.select(Job.kind, sa.func.count(), sa.func.min(Job.due_at), sa.func.max(Job.attempts))
+        .where(Job.status == JobStatus.PENDING.value)
+        .group_by(Job.kind)
+    )
+    return sorted((Waiting(*row) for row in rows), key=lambda waiting: waiting.due_at)
 
 
 def dead_work() -> int:

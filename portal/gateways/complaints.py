@@ -1,6 +1,6 @@
 """Complaints of payers, in the portal's own words, and what a gateway lets a merchant do about them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -98,6 +98,26 @@ class Picture:
     content: bytes
     media_type: str
 
+    @property
+    def extension(self) -> str:
+        """Return the end of a file's name that WeChat takes for this type."""
+        return {"image/jpeg": "jpg"}.get(self.media_type, self.media_type.removeprefix("image/"))
+
+
+LARGEST_PICTURE = 2 << 20
+"""In bytes, whoever sends it (merchant-service/images/upload, 2025-09-01)."""
+MOST_PICTURES = 4
+"""Of one reply (merchant/4012467213)."""
+_PICTURE_TYPES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"BM": "image/bmp"}
+
+
+def picture_of(content: bytes) -> Picture | None:
+    """Return what bytes are a picture of, None when they are no PNG, JPEG or BMP of at most 2 MiB."""
+    media_type = next((kind for start, kind in _PICTURE_TYPES.items() if content.startswith(start)), None)
+    if media_type is None or len(content) > LARGEST_PICTURE:
+        return None
+    return Picture(content, media_type)
+
 
 class ComplaintDesk(Protocol):
     """What a gateway offers about complaints. Every call raises GatewayRejected or GatewayUnknown (`base.py`)."""
@@ -111,8 +131,14 @@ class ComplaintDesk(Protocol):
     def history(self, complaint_id: str) -> list[ComplaintEntry]:
         """Ask for every step of a complaint, in order."""
 
-    def reply(self, complaint_id: str, text: str) -> None:
-        """Reply to the payer. Not the same twice: whether an unknown one arrived is in the history."""
+    def reply(self, complaint_id: str, text: str, media_ids: Sequence[str] = ()) -> None:
+        """Reply to the payer, with at most 4 uploaded pictures.
+
+        Not the same twice: whether an unknown one arrived is in the history.
+        """
+
+    def upload(self, picture: Picture) -> str:
+        """Upload a picture for a reply and return its id. One uploaded twice is there twice, and harmless."""
 
     def complete(self, complaint_id: str) -> None:
         """Say that it is done."""

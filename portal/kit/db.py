@@ -60,6 +60,7 @@ def identifier(length: int) -> sa.types.TypeEngine[str]:
 
 
 LongText = sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql")
+LongBytes = sa.LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql")
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):

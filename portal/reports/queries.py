@@ -77,11 +77,6 @@ class Sales:
         return self.sold_fen - self.refunded_fen
 
     @property
-    def refund_share(self) -> float | None:
-        """Refunds for each sale, None without sales."""
-        return _share(self.refund_count, self.sold_count)
-
-    @property
     def sums(self) -> list[int]:
         """The values of the fields, in their order."""
         return [getattr(self, name) for name in _SALES]
@@ -140,7 +135,7 @@ class Funnel:
         An order that is paid and waits for its license is open and paid: the money has succeeded.
         """
         waiting = self.still_open - (self.paid - self.delivered)
-        return _share(self.paid, self.placed - max(waiting, 0))
+        return share_of(self.paid, self.placed - max(waiting, 0))
 
 
 def funnel(wanted: Wanted) -> Funnel:
@@ -175,7 +170,7 @@ class DeliveryTimes:
     def promise_share(self) -> float | None:
         """How many of all came within the promised 30 seconds, None without any."""
         kept = sum(count for within, count in self.classes.items() if within <= PROMISED_SECONDS)
-        return _share(kept, self.count)
+        return share_of(kept, self.count)
 
     def percentile(self, share: float) -> int | None:
         """Return the time in seconds that `share` of the licenses kept within: the end of a class.
@@ -201,5 +196,6 @@ def delivery_times(wanted: Wanted) -> DeliveryTimes:
     return DeliveryTimes({within: int(count) for within, count in rows})
 
 
-def _share(part: int, whole: int) -> float | None:
+def share_of(part: int, whole: int) -> float | None:
+    """Return a part of a whole, None where there is no whole."""
     return part / whole if whole else None

@@ -4,11 +4,14 @@ import pytest
 import sqlalchemy as sa
 
 from portal.audit.models import AuditRow
+from portal.disputes.act_pictures import BadPicture
 from portal.disputes.acts import BadReply, NotNow
-from portal.disputes.models import ActState, DisputeAct
+from portal.disputes.models import ActState, DisputeAct, DisputeActPicture
 from portal.kit.db import db
+from tests.support.complaints import PNG
 
 pytestmark = pytest.mark.database
+JPEG = b"\xff\xd8\xff\xe0 a picture"
 
 
 @pytest.fixture
@@ -94,6 +97,42 @@ class TestReplying:
         complaints.fault("complaint_response", "error", status=403, code="NO_AUTH", message="no")
         act = complaints.do(complaint_id, "reply", text="您好")
         assert (act.state, act.failure) == (ActState.REFUSED, "403 NOAUTH")
+
+
+class TestPictures:
+    def test_they_arrive_with_the_reply_and_are_not_kept(self, app, complaints, complaint_id):
+        act = complaints.do(complaint_id, "reply", text="见图", pictures=[PNG, JPEG])
+        assert act.state == ActState.SENT
+        history = complaints.books(complaint_id)["history"]
+        assert len(history[0]["image_list"]) == 2
+        assert complaints.picture(complaint_id, 2).content == JPEG
+        with app.app_context():
+            rows = db.session.execute(sa.select(DisputeActPicture.content, DisputeActPicture.media_id)).all()
+        assert [(content, bool(media_id)) for content, media_id in rows] == [(None, True), (None, True)]
+
+    def test_what_has_arrived_is_not_uploaded_again(self, complaints, complaint_id, clock):
+        complaints.fault("complaint_response", "drop")
+        act = complaints.do(complaint_id, "reply", text="见图", pictures=[PNG, JPEG])
+        assert act.state == ActState.WAITING
+        clock.travel(minutes=1)
+        complaints.shop.work()
+        assert replies(complaints, complaint_id) == 1
+        uploads = complaints.sandbox.control("GET", "/control/requests?route=image_upload")["requests"]
+        assert len(uploads) == 2
+
+    def test_an_upload_that_fails_is_tried_again_and_the_reply_waits(self, complaints, complaint_id, clock):
+        complaints.fault("image_upload", "5xx")
+        complaints.do(complaint_id, "reply", text="见图", pictures=[PNG])
+        assert replies(complaints, complaint_id) == 0
+        clock.travel(minutes=1)
+        complaints.shop.work()
+        assert replies(complaints, complaint_id) == 1
+
+    def test_what_is_no_picture_is_refused(self, complaints, complaint_id, count):
+        for pictures in ([b"GIF89a"], [PNG] * 5, [PNG + bytes(2 << 20)]):
+            with pytest.raises(BadPicture):
+                complaints.ask(complaint_id, "reply", text="见图", pictures=pictures)
+        assert count(DisputeAct) == 0
 
 
 class TestDeciding:

@@ -8,6 +8,7 @@ import pytest
 from portal.cases.models import Case, CaseKind
 from portal.disputes.keeping import keep
 from portal.disputes.models import Dispute, DisputePicture
+from portal.gateways.wechat_pay import complaints as complaints_v2
 from portal.outbox.models import Job
 from tests.support.complaints import PNG
 
@@ -45,11 +46,21 @@ class TestReading:
         complaints.look()
         assert count(Job, Job.kind == "sync_disputes") == 1
 
-    def test_more_than_a_page_is_read(self, complaints, count):
-        for _ in range(3):
-            complaints.complain()
+    def test_a_sweep_looks_by_itself(self, complaints):
+        complaint_id = complaints.complain()
+        complaints.shop.work(2)
+        assert complaints.dispute(complaint_id).state == "pending"
+
+    def test_more_than_a_page_is_read(self, complaints, count, monkeypatch):
+        monkeypatch.setattr(complaints_v2, "_PER_PAGE", 2)
+        monkeypatch.setattr(complaints_v2, "_STEPS_PER_PAGE", 1)
+        ids = [complaints.complain() for _ in range(3)]
+        for words in ("一", "二"):
+            facts = {"detail": words}
+            complaints.sandbox.control("POST", f"/control/complaints/{ids[0]}/answer_back", facts)
         complaints.look()
         assert count(Dispute) == 3
+        assert complaints.steps(ids[0]) == ["USER_CREATE_COMPLAINT", "USER_RESPONSE", "USER_RESPONSE"]
 
     def test_the_phone_is_kept_encrypted(self, complaints):
         dispute_id = complaints.complain()

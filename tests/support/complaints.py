@@ -10,6 +10,7 @@ from portal.disputes.models import ActKind, Dispute, DisputeAct, DisputeEntry
 from portal.disputes.syncing import plan_sync
 from portal.kit import ids
 from portal.kit.db import db
+from portal.orders.models import Order
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -26,7 +27,7 @@ class Complaints:
         """Buy and pay; return our number at the gateway."""
         order_id = self.shop.buyer().buy()
         self.shop.pay(order_id)
-        self.shop.work()
+        assert self.shop.notify(order_id).status_code == 200
         return self.shop.payment(order_id).out_trade_no
 
     def complain(self, **fields) -> str:
@@ -52,6 +53,14 @@ class Complaints:
             db.session.expunge(found)
             return found
 
+    def order(self, complaint_id) -> Order:
+        """Return the order that a complaint is about."""
+        with self.app.app_context():
+            query = sa.select(Order).join(Dispute, Dispute.order_id == Order.id)
+            found = db.session.scalars(query.where(Dispute.complaint_id == complaint_id)).one()
+            db.session.expunge(found)
+            return found
+
     def steps(self, complaint_id) -> list[str]:
         """Return the kinds of the steps that we keep, in order."""
         dispute_id = self.dispute(complaint_id).id
@@ -65,12 +74,18 @@ class Complaints:
             "POST", "/control/faults", {"route": route, "kind": kind, "times": 1, **arguments}
         )
 
-    def ask(self, complaint_id, kind, text="", days=None, token=None) -> int:
+    def ask(self, complaint_id, kind, text="", days=None, token=None, pictures=()) -> int:
         """Have staff do something, not sent yet; return the act's id."""
         dispute_id = self.dispute(complaint_id).id
         with self.app.app_context():
             return acts.ask_act(
-                dispute_id, ActKind(kind), "staff:x", token or ids.new_public_id(), text=text, days=days
+                dispute_id,
+                ActKind(kind),
+                "staff:x",
+                token or ids.new_public_id(),
+                text=text,
+                days=days,
+                pictures=pictures,
             )
 
     def do(self, complaint_id, kind, **facts) -> DisputeAct:

@@ -4,7 +4,7 @@ import binascii
 import io
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -14,12 +14,14 @@ from wechatpayv3.type import RequestType
 from portal.config import OFFICIAL_GATEWAYS
 from portal.gateways.base import GatewayRejected, GatewayUnknown
 from portal.gateways.complaints import (
+    LARGEST_PICTURE,
     Complaint,
     ComplaintEntry,
     ComplaintState,
     PhoneUnreadable,
     Picture,
     ProblemType,
+    picture_of,
 )
 from portal.gateways.wechat_pay import codes
 from portal.gateways.wechat_pay.answers import error_in, object_in
@@ -36,9 +38,7 @@ _MEDIA_ID = re.compile(r"[0-9A-Za-z_.~=-]{1,512}", re.ASCII)
 _NUMBER = re.compile(r"[\x21-\x7e]{1,64}")
 _SEALED = re.compile(r"[0-9A-Za-z+/=]{1,1024}", re.ASCII)
 _PER_PAGE, _STEPS_PER_PAGE, _MOST_PAGES = 50, 100, 100
-_LARGEST_PICTURE = 2 << 20
 _LONGEST_TEXT, _LONGEST_WORD = 4000, 64
-_PICTURE_TYPES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"BM": "image/bmp"}
 
 
 class WeChatPayComplaints:
@@ -78,9 +78,23 @@ class WeChatPayComplaints:
                 return sorted(entries, key=lambda entry: (entry.at, entry.log_id))
         raise GatewayUnknown("a history longer than can be")
 
-    def reply(self, complaint_id: str, text: str) -> None:
+    def reply(self, complaint_id: str, text: str, media_ids: Sequence[str] = ()) -> None:
         """Reply to the payer."""
-        self._post(complaint_id, "/response", complainted_mchid=self._mchid, response_content=text)
+        pictures = {"response_images": list(media_ids)} if media_ids else {}
+        self._post(
+            complaint_id, "/response", complainted_mchid=self._mchid, response_content=text, **pictures
+        )
+
+    def upload(self, picture: Picture) -> str:
+        """Upload a picture for a reply."""
+        filename = f"picture.{picture.extension}"
+        answer = self._core.upload(f"{_IMAGES}upload", filename, picture.content, picture.media_type)
+        if answer.status != 200:
+            _refuse(answer)
+        media_id = object_in(answer).get("media_id")
+        if not isinstance(media_id, str) or not _MEDIA_ID.fullmatch(media_id):
+            raise GatewayUnknown("unexpected answer: media_id")
+        return media_id
 
     def complete(self, complaint_id: str) -> None:
         """Say that it is done."""
@@ -100,12 +114,11 @@ class WeChatPayComplaints:
             raise ValueError("not an id of a picture")
         forbid_open_transaction()
         file = io.BytesIO()
-        self._core.download(_IMAGES + media_id, file, _LARGEST_PICTURE)
-        content = file.getvalue()
-        for start, media_type in _PICTURE_TYPES.items():
-            if content.startswith(start):
-                return Picture(content, media_type)
-        raise GatewayRejected("not a picture")
+        self._core.download(_IMAGES + media_id, file, LARGEST_PICTURE)
+        picture = picture_of(file.getvalue())
+        if picture is None:
+            raise GatewayRejected("not a picture")
+        return picture
 
     def open_phone(self, sealed_phone: str) -> str:
         """Decrypt a phone number with the key of our certificate (merchant/4013053257).

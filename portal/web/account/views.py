@@ -12,6 +12,7 @@ from flask_babel import ngettext
 from portal.delivery.resend import resend_license as ask_for_mail
 from portal.devices import tokens
 from portal.devices.queries import editors_of
+from portal.disputes.queries import disputes_of_order
 from portal.kit.errors import Conflict, Invalid, NotFound
 from portal.learners import sessions
 from portal.licenses.models import LicenseStatus
@@ -90,12 +91,14 @@ def order(order_id: str) -> str:
     """Show one order: what it is, what happened, and the numbers to quote to support."""
     history = _order(order_id)
     refunds = refunds_of_order(history.order.id)
+    disputes = disputes_of_order(history.order.id)
     return render_template(
         "account/order.html",
         history=history,
         refunds=refunds,
         may_ask=may_learner_ask(history.order, refundables_of(history.order.id)),
-        timeline=timeline(history, refunds),
+        is_disputed=any(dispute.is_open for dispute in disputes),
+        timeline=timeline(history, refunds, disputes),
     )
 
 

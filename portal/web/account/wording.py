@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from flask_babel import gettext as _
 
+from portal.disputes.models import Dispute
 from portal.kit import clock
 from portal.kit.wording import price_text
 from portal.learners.addresses import masked
@@ -48,7 +49,7 @@ class Step:
     text: str
 
 
-def timeline(history: OrderHistory, refunds: Sequence[Refund]) -> list[Step]:
+def timeline(history: OrderHistory, refunds: Sequence[Refund], disputes: Sequence[Dispute]) -> list[Step]:
     """Return what happened to an order, in order; read from the rows, so it cannot disagree with them."""
     order, license_, mailing = history.order, history.license, history.mailing
     shown_at = min((payment.code_url_at for payment in history.payments if payment.code_url_at), default=None)
@@ -66,6 +67,11 @@ def timeline(history: OrderHistory, refunds: Sequence[Refund]) -> list[Step]:
         (mailing.done_at if mailing else None, _("The license was sent by e-mail.")),
         (order.closed_at, ends.get(order.status)),
         *(step for refund in refunds for step in _steps_of(refund)),
+        *(
+            (dispute.complained_at, _("You complained about this payment at WeChat Pay."))
+            for dispute in disputes
+        ),
+        *((dispute.completed_at, _("We closed your complaint.")) for dispute in disputes),
     )
     # Sorting keeps the order of what happened at the same moment.
     return sorted((Step(at, text) for at, text in happened if at and text), key=lambda step: step.at)

@@ -21,6 +21,7 @@ from portal.web.admin import (
     second_factor,
     settings,
     users,
+    worker,
 )
 from portal.web.admin.door import bp
 
@@ -41,4 +42,5 @@ __all__ = [
     "second_factor",
     "settings",
     "users",
+    "worker",
 ]

@@ -7,13 +7,15 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, HiddenField, IntegerField, TextAreaField
+from werkzeug.datastructures import FileStorage
+from wtforms import BooleanField, HiddenField, IntegerField, MultipleFileField, TextAreaField
 from wtforms.validators import InputRequired, NumberRange, Regexp, ValidationError
 
 from portal.disputes import acts, queries
+from portal.disputes.act_pictures import BadPicture, check_pictures
 from portal.disputes.models import ActKind, Dispute
 from portal.gateways.base import GatewayError
-from portal.gateways.complaints import ComplaintState
+from portal.gateways.complaints import LARGEST_PICTURE, MOST_PICTURES, ComplaintState
 from portal.kit import ids, keyset
 from portal.kit.errors import Invalid, NotFound, Unavailable
 from portal.learners.queries import emails_of
@@ -22,10 +24,12 @@ from portal.staff.permissions import Permission
 from portal.web.admin import dispute_words as words
 from portal.web.admin.cases import actor
 from portal.web.admin.door import bp
+from portal.web.body_size import takes_up_to
 from portal.web.staff import staff_may, step_up
 from portal.web.tools import tools
 
 _PAGE = 50
+_LARGEST_REPLY = MOST_PICTURES * LARGEST_PICTURE + (64 << 10)
 _OPEN = (ComplaintState.PENDING, ComplaintState.PROCESSING)
 
 
@@ -34,6 +38,21 @@ def _is_sendable(_form: Any, field: Any) -> None:
         acts.checked_text(field.data or "")
     except acts.BadReply:
         raise ValidationError(str(_l("Use 1 to 200 characters."))) from None
+
+
+def _content(upload: FileStorage) -> bytes:
+    content = upload.read()
+    upload.seek(0)
+    return content
+
+
+def _are_sendable(form: Any, _field: Any) -> None:
+    try:
+        check_pictures(form.contents)
+    except BadPicture:
+        raise ValidationError(
+            str(_l("Choose at most 4 pictures: PNG, JPEG or BMP, each of at most 2 MB."))
+        ) from None
 
 
 class _ActForm(FlaskForm):
@@ -53,6 +72,15 @@ class ReplyForm(_ActForm):
         [InputRequired(_l("Write something.")), _is_sendable],
         render_kw={"rows": 4, "maxlength": str(acts.LONGEST_TEXT)},
     )
+
+    pictures = MultipleFileField(
+        _l("Pictures"), [_are_sendable], render_kw={"accept": "image/png,image/jpeg,image/bmp"}
+    )
+
+    @property
+    def contents(self) -> list[bytes]:
+        """Return what was chosen; a browser sends one nameless file where nothing was."""
+        return [_content(upload) for upload in self.pictures.data or [] if getattr(upload, "filename", "")]
 
 
 class CompleteForm(_ActForm):
@@ -75,7 +103,7 @@ class PromiseForm(_ActForm):
     )
 
 
-class RefusalForm(ReplyForm):
+class RefusalForm(_ActForm):
     """Why there is no refund."""
 
     text = TextAreaField(
@@ -145,6 +173,7 @@ def _page(dispute: Dispute, kind: ActKind | None = None, wrong: _ActForm | None 
         order_id=public_id_of(dispute.order_id) if dispute.order_id else None,
         history=history,
         acts=done,
+        act_pictures=queries.act_picture_counts(dispute.id),
         emails=emails_of([act.actor for act in done]),
         picture_count=queries.picture_count(dispute.id),
         forms=forms,
@@ -153,6 +182,7 @@ def _page(dispute: Dispute, kind: ActKind | None = None, wrong: _ActForm | None 
 
 
 @bp.post("/disputes/<int:dispute_id>/reply")
+@takes_up_to(_LARGEST_REPLY)
 @staff_may(Permission.ANSWER_DISPUTES)
 def reply_dispute(dispute_id: int) -> ResponseReturnValue:
     """Reply to the payer."""
@@ -187,10 +217,11 @@ def _act(dispute_id: int, kind: ActKind) -> ResponseReturnValue:
     form = _FORMS[kind](prefix=kind.value)
     if not form.validate():
         return _again(dispute, 422, kind, form)
-    text = form.text.data if isinstance(form, ReplyForm) else ""
+    text = form.text.data if isinstance(form, ReplyForm | RefusalForm) else ""
     days = form.days.data if isinstance(form, PromiseForm) else None
+    pictures = form.contents if isinstance(form, ReplyForm) else []
     try:
-        acts.ask_act(dispute_id, kind, actor(), form.form_token.data, text or "", days)
+        acts.ask_act(dispute_id, kind, actor(), form.form_token.data, text or "", days, pictures)
     except acts.NotNow:
         flash(_("The dispute does not allow this now, or somebody is doing it already."), "warning")
         return _again(dispute, 409)

@@ -1,17 +1,22 @@
 """`/admin`: today at a glance, and the screens that the reader may open."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from flask import render_template, url_for
 from flask_babel import get_locale, gettext, ngettext
 
+from portal.cases.models import CaseKind
 from portal.desk import glance
+from portal.disputes.queries import most_urgent
 from portal.doctor.heartbeat import silence
-from portal.kit import wording
+from portal.kit import beijing, clock, wording
+from portal.refunds.models import RefundStatus
 from portal.staff.courses import courses_within
 from portal.staff.permissions import Permission, may
+from portal.web.admin.dispute_words import time_left
 from portal.web.admin.door import bp
 from portal.web.staff import required_staff, staff_may
 
@@ -25,8 +30,8 @@ class Tile:
     name: str
     value: str
     detail: str = ""
-    url: str | None = None
     kind: str = ""
+    url: str = field(kw_only=True)
 
 
 @bp.get("")
@@ -44,7 +49,10 @@ def _tiles() -> Iterator[Tile]:
         yield from _orders()
     if may(reader, Permission.APPROVE):
         count = glance.refunds_to_approve()
-        yield Tile(gettext("Refunds to approve"), str(count), kind="warn" if count else "")
+        url = url_for("admin.refunds", status=RefundStatus.REQUESTED)
+        yield Tile(gettext("Refunds to approve"), str(count), url=url, kind="warn" if count else "good")
+    if may(reader, Permission.ANSWER_DISPUTES):
+        yield _disputes()
     if may(reader, Permission.SEE_CASES):
         count = glance.open_cases()
         yield Tile(
@@ -55,22 +63,33 @@ def _tiles() -> Iterator[Tile]:
     if may(reader, Permission.SEE_JOBS):
         yield _worker()
         count = glance.dead_letters()
-        yield Tile(gettext("Work given up"), str(count), kind="bad" if count else "good")
+        url = url_for("admin.cases", kind=CaseKind.DEAD_LETTER)
+        yield Tile(gettext("Work given up"), str(count), url=url, kind="bad" if count else "good")
+
+
+def _disputes() -> Tile:
+    count, first = most_urgent()
+    left, kind = time_left(first) if first is not None else ("", "good")
+    urgency = "bad" if kind == "bad" else "warn" if count else "good"
+    return Tile(gettext("Open complaints"), str(count), left, urgency, url=url_for("admin.disputes"))
 
 
 def _worker() -> Tile:
-    silent = silence()
+    silent, url = silence(), url_for("admin.worker")
     if silent is None:
-        return Tile(gettext("Worker"), gettext("never seen"), kind="bad")
+        return Tile(gettext("Worker"), gettext("never seen"), url=url, kind="bad")
     seconds = max(int(silent.total_seconds()), 0)
     text = gettext("%(count)s s ago", count=seconds)
-    return Tile(gettext("Worker's last sign of life"), text, kind="bad" if silent > _SILENT else "good")
+    kind = "bad" if silent > _SILENT else "good"
+    return Tile(gettext("Worker's last sign of life"), text, url=url, kind=kind)
 
 
 def _reconciliation() -> Tile:
     day = glance.last_bill_day()
-    text = gettext("none yet") if day is None else day.isoformat()
-    return Tile(gettext("Newest bill taken up"), text, url=url_for("admin.reconciliation"))
+    if day is None:
+        return Tile(gettext("Newest bill taken up"), gettext("none yet"), url=url_for("admin.reconciliation"))
+    url = url_for("admin.reconciliation_day", day=day.isoformat())
+    return Tile(gettext("Newest bill taken up"), day.isoformat(), url=url)
 
 
 def _sales() -> Tile:
@@ -78,7 +97,10 @@ def _sales() -> Tile:
     count = ngettext("%(num)s sale", "%(num)s sales", sales.sold_count)
     until_text = wording.instant_text(until, str(get_locale())) if until else gettext("not counted yet")
     detail = gettext("%(count)s; as of %(moment)s", count=count, moment=until_text)
-    return Tile(gettext("Paid today"), wording.price_text(sales.sold_fen), detail, url_for("admin.reports"))
+    today = beijing.day_of(clock.now()).isoformat()
+    days: dict[str, Any] = {"from": today, "to": today}
+    url = url_for("admin.reports", **days)
+    return Tile(gettext("Paid today"), wording.price_text(sales.sold_fen), detail, url=url)
 
 
 def _orders() -> Iterator[Tile]:
@@ -93,6 +115,6 @@ def _orders() -> Iterator[Tile]:
         gettext("Paid, no license yet"),
         str(found.undelivered),
         since,
-        url_for("admin.orders", status="paid"),
         "bad" if found.undelivered else "good",
+        url=url_for("admin.orders", status="paid"),
     )

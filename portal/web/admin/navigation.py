@@ -67,6 +67,12 @@ SCREENS = (
     Screen("admin.audit_rows", _l("Audit"), _l("Who did what, when, and why."), Permission.SEE_AUDIT),
     Screen("admin.jobs", _l("Jobs"), _l("Long work and how far it is."), Permission.SEE_JOBS),
     Screen(
+        "admin.worker",
+        _l("Worker"),
+        _l("Whether the portal is well, and what waits to be done."),
+        Permission.SEE_JOBS,
+    ),
+    Screen(
         "admin.settings",
         _l("Settings"),
         _l("Pause the sale, put up a banner, look at the keys."),

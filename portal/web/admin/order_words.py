@@ -5,27 +5,33 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from flask import url_for
 from flask_babel import gettext as _
 
 from portal.audit import services as audit
 from portal.audit.models import AuditRow
 from portal.desk.story import Story
+from portal.gateways.complaints import ProblemType
 from portal.kit import wording
 from portal.outbox.models import Job, JobStatus
 from portal.payments.models import Payment, PaymentStatus, VerifiedBy
+from portal.staff.permissions import Permission, may
+from portal.web.admin.dispute_words import PROBLEMS
+from portal.web.staff import required_staff
 
 _ACTS_SHOWN_OTHERWISE = frozenset({"order.commented"})
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened. `kind` colours its mark: good, warn, bad or nothing."""
+    """Something that happened. `kind` colours its mark: good, warn, bad or nothing; `url` leads to more of it."""
 
     at: datetime
     title: str
     detail: str = ""
     by: str = ""
     kind: str = ""
+    url: str | None = None
 
 
 def events(story: Story, acts: Sequence[AuditRow]) -> list[Event]:
@@ -37,6 +43,7 @@ def events(story: Story, acts: Sequence[AuditRow]) -> list[Event]:
         *_of_license(story),
         *(event for job in story.jobs if (event := _of_job(job)) is not None),
         *_of_people(story),
+        *_of_disputes(story),
         *_of_acts(acts),
     ]
     # Sorting keeps the order of what happened at the same moment.
@@ -146,6 +153,22 @@ def _of_people(story: Story) -> Iterator[Event]:
         yield Event(case.created_at, title, str(case.evidence.get("why", "")), kind="bad")
     for comment in story.comments:
         yield Event(comment.at, comment.text, by=person(comment.actor), kind="warn")
+
+
+def _of_disputes(story: Story) -> Iterator[Event]:
+    reader = required_staff()
+    for dispute in story.disputes:
+        problem = str(PROBLEMS[ProblemType(dispute.problem_type)])
+        url = None
+        if may(reader, Permission.ANSWER_DISPUTES):
+            url = url_for("admin.dispute", dispute_id=dispute.id)
+        yield Event(
+            dispute.complained_at, _("The buyer complained at WeChat Pay."), problem, kind="bad", url=url
+        )
+        if dispute.answered_at:
+            yield Event(dispute.answered_at, _("The complaint was answered."), url=url)
+        if dispute.completed_at:
+            yield Event(dispute.completed_at, _("The complaint came to its end."), kind="good", url=url)
 
 
 def _of_acts(acts: Sequence[AuditRow]) -> Iterator[Event]:

@@ -14,6 +14,7 @@ from portal.kit.db import transaction
 from portal.kit.money import yuan
 from portal.reports import queries
 from portal.reports.queries import Grain, Sales, Wanted
+from portal.reports.rates import Rates, rates_by_month
 from portal.reports.recount import LATER, counted_until
 from portal.staff.courses import courses_within
 from portal.staff.permissions import Permission
@@ -52,6 +53,7 @@ def reports() -> str:
     wanted, grain, given = _asked()
     by_time = queries.sales_by_time(wanted, grain)
     total = _total(by_time)
+    rates = rates_by_month(wanted)
     funnel, times = queries.funnel(wanted), queries.delivery_times(wanted)
     steps = _steps(funnel)
     classes = [(_class_name(within), count, within) for within, count in times.classes.items()]
@@ -65,6 +67,8 @@ def reports() -> str:
         by_time=by_time,
         by_product=queries.sales_by_product(wanted),
         total=total,
+        rates=rates,
+        total_rates=sum(rates.values(), Rates()),
         funnel=funnel,
         steps=steps,
         times=times,

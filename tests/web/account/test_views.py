@@ -12,6 +12,7 @@ from portal.licenses.models import License
 from portal.orders.models import Order
 from portal.outbox.models import Job, JobStatus
 from tests.factories.learners import PASSWORD
+from tests.support.complaints import Complaints
 
 pytestmark = pytest.mark.database
 
@@ -81,6 +82,20 @@ class TestOrders:
         assert f'href="/account/orders/{order_id}"' in page
         assert f'href="/account/licenses/{license_.id}"' in page
         assert "Completed" in page
+
+    def test_a_disputed_one_says_so_until_the_complaint_is_closed(self, app, shop, sandbox, buyer, order_id):
+        shop.pay(order_id)
+        shop.notify(order_id)
+        complaints = Complaints(app, shop, sandbox)
+        complaint_id = complaints.complain(out_trade_no=shop.payment(order_id).out_trade_no)
+        complaints.look()
+        page = text(buyer.get(f"/account/orders/{order_id}"))
+        assert "This payment is disputed: we are looking at your complaint" in page
+        complaints.do(complaint_id, "reply", text="您好")
+        complaints.do(complaint_id, "complete")
+        page = text(buyer.get(f"/account/orders/{order_id}"))
+        assert "disputed" not in page
+        assert "We closed your complaint." in page
 
     def test_twenty_are_a_page_newest_first(self, app, buyer, order_id):
         with app.app_context():

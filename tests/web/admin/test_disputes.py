@@ -1,6 +1,8 @@
 """Staff see complaints with the hours left, answer them, and see a phone number only on record."""
 
 import base64
+import io
+import re
 
 import pytest
 
@@ -58,6 +60,42 @@ def test_from_complaint_to_completed(complaints, complaint_id, path, support):
     assert complaints.books(complaint_id)["state"] == "PROCESSED"
     assert path not in support.get("/admin/disputes").get_data(as_text=True)
     assert path in support.get("/admin/disputes?state=processed").get_data(as_text=True)
+
+
+def test_a_reply_with_pictures_goes_out_and_others_are_refused(
+    complaints, complaint_id, path, support, count
+):
+    def reply(*contents):
+        files = [(io.BytesIO(content), f"{number}.png") for number, content in enumerate(contents)]
+        return send(support, path, "reply", text="见图", pictures=files)
+
+    answer = reply(b"GIF89a")
+    assert (answer.status_code, count(DisputeAct)) == (422, 0)
+    assert "reply-pictures-error" in answer.get_data(as_text=True)
+    assert reply(*[bytes(3 << 20)] * 3).status_code == 413
+    assert reply(PNG, PNG + bytes(1 << 20)).status_code == 303
+    complaints.shop.work()
+    assert len(complaints.books(complaint_id)["history"][0]["image_list"]) == 2
+
+
+def test_order_and_complaint_lead_to_each_other(complaints, complaint_id, path, support, staff):
+    order = complaints.order(complaint_id)
+    order_path = f"/admin/orders/{order.public_id}"
+    assert order_path in support.get(path).get_data(as_text=True)
+    assert path in support.get(order_path).get_data(as_text=True)
+    teacher = staff(Role.INSTRUCTOR, (order.product_id,))
+    assert path not in teacher.get(order_path).get_data(as_text=True)
+
+
+def test_the_first_page_says_how_many_are_open_and_the_fewest_hours_left(complaints, path, support, clock):
+    clock.travel(hours=20)
+    complaints.complain()
+    complaints.look()
+    support.sign_in_again()
+    page = support.get("/admin", headers={"Accept-Language": "en"}).get_data(as_text=True)
+    tile = page.split("Open complaints</a>")[1].split("</li>")[0]
+    assert re.search(r"numbers\">.*2</p>", tile)
+    assert "3 h left for the first reply" in tile
 
 
 def test_overdue_is_said_in_words(path, support, clock):

@@ -100,7 +100,26 @@ class TestFirstPage:
             "Open cases",
         ):
             assert tile in text
-        assert "/admin/orders?status=pending" in text
+
+    def test_every_tile_leads_to_the_rows_it_counts(self, staff, sold):
+        person = staff()
+        tiles = re.findall(r'<h3><a href="([^"]+)">', text_of(person.get("/admin")).split("Screens")[0])
+        assert len(tiles) == 9
+        for path in (
+            "/admin/orders?status=pending",
+            "/admin/orders?status=paid",
+            "/admin/cases?kind=dead_letter",
+        ):
+            assert path in tiles
+        for path in tiles:
+            assert person.get(path).status_code == 200
+
+    def test_the_worker_page_says_what_waits_and_what_is_wrong(self, staff, sold):
+        person = staff()
+        assert "watch_payment" in text_of(person.get("/admin/worker"))
+        found = text_of(person.post("/admin/worker/examine"))
+        assert "the worker has never run" in found
+        assert staff(Role.SUPPORT).get("/admin/worker").status_code == 403
 
     def test_each_role_sees_its_own(self, staff, sold):
         support = text_of(staff(Role.SUPPORT).get("/admin"))

@@ -1,0 +1,37 @@
+"""`/admin/worker`: whether the worker is alive, what waits for it, and what the doctor says."""
+
+from flask import render_template
+
+from portal.doctor import figures
+from portal.doctor.examination import Finding, examine
+from portal.doctor.heartbeat import silence
+from portal.staff.permissions import Permission
+from portal.web.admin.door import bp
+from portal.web.limits import limiter
+from portal.web.staff import required_staff, staff_may
+from portal.web.tools import tools
+
+
+def _page(findings: list[Finding] | None = None) -> str:
+    return render_template(
+        "admin/worker/show.html",
+        silence=silence(),
+        waiting=figures.work_waiting(),
+        breakers=figures.open_breakers(),
+        findings=findings,
+    )
+
+
+@bp.get("/worker")
+@staff_may(Permission.SEE_JOBS)
+def worker() -> str:
+    """Show the worker's last sign of life and what waits for it."""
+    return _page()
+
+
+@bp.post("/worker/examine")
+@staff_may(Permission.SEE_JOBS)
+@limiter.limit("20 per hour", key_func=lambda: f"staff:{required_staff().id}")
+def examine_portal() -> str:
+    """Do what `flask doctor` does, now."""
+    return _page(examine(tools()))
