@@ -1,6 +1,7 @@
 """What tests share: a portal on a real database, the sandbox over HTTP, and a clock that can be moved."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,6 +29,32 @@ def pytest_configure(config: pytest.Config) -> None:
     """Choose the run's seed, and start its one database server, if it needs one."""
     seeds.choose_seed()
     databases.share_server(config)
+
+
+# Where the cases of one test differ by what Python makes of their input, and reach the database alike or not at all.
+_DOORS = ("tests/web/", "tests/commands/", "tests/gateways/")
+
+
+def _cases_of_a_door() -> int | None:
+    """Return how many cases of a door's test are run, None for all: two on a server, or what the caller says."""
+    said = os.environ.get("PORTAL_TEST_CASES", "" if databases.wanted_kind() == "sqlite" else "2")
+    return int(said) if said else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what has been shown by a test's first cases, where time is short (`_cases_of_a_door`)."""
+    most = _cases_of_a_door()
+    if most is None:
+        return
+    seen: Counter[str] = Counter()
+    left_out = set()
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        seen[test] += 1
+        if test.startswith(_DOORS) and seen[test] > most:
+            left_out.add(item)
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
