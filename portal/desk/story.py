@@ -21,6 +21,7 @@ from portal.orders.models import Order
 from portal.outbox.models import Job
 from portal.payments.history import order_state
 from portal.payments.models import Payment
+from portal.refunds.models import Refund
 
 _MOST_ROWS = 200
 _MAIL = "mail_license"
@@ -37,6 +38,7 @@ class Story:
     entries: Sequence[LedgerEntry]
     licenses: Sequence[License]
     jobs: Sequence[Job]
+    refunds: Sequence[Refund]
     cases: Sequence[Case]
     disputes: Sequence[Dispute]
     comments: Sequence[OrderComment]
@@ -69,6 +71,7 @@ def story_of(order_public_id: str, courses: Collection[str] | None) -> Story:
         .where(License.entitlement_id.in_([right.id for right in rights]))
         .order_by(License.revision)
     )
+    refunds = _all(sa.select(Refund).where(Refund.order_id == order.id).order_by(Refund.id))
     by_number = Notification.out_trade_no.in_(numbers)
     return Story(
         order=order,
@@ -78,12 +81,13 @@ def story_of(order_public_id: str, courses: Collection[str] | None) -> Story:
         entries=_all(sa.select(LedgerEntry).where(LedgerEntry.order_id == order.id).order_by(LedgerEntry.id)),
         licenses=licenses,
         jobs=_jobs(order, payments, rights, licenses),
+        refunds=refunds,
         cases=_all(sa.select(Case).where(Case.order_id == order.id).order_by(Case.id)),
         disputes=disputes_of_order(order.id),
         comments=_all(
             sa.select(OrderComment).where(OrderComment.order_id == order.id).order_by(OrderComment.id)
         ),
-        acts=_acts(order, licenses),
+        acts=_acts(order, licenses, refunds),
     )
 
 
@@ -134,6 +138,10 @@ def _jobs(
     return _all(sa.select(Job).where(sa.or_(*about)).order_by(Job.id))
 
 
-def _acts(order: Order, licenses: Sequence[License]) -> list[AuditRow]:
-    subjects = [f"order:{order.public_id}", *(f"license:{license_.id}" for license_ in licenses)]
+def _acts(order: Order, licenses: Sequence[License], refunds: Sequence[Refund]) -> list[AuditRow]:
+    subjects = [
+        f"order:{order.public_id}",
+        *(f"license:{license_.id}" for license_ in licenses),
+        *(f"refund:{refund.out_refund_no}" for refund in refunds),
+    ]
     return _all(sa.select(AuditRow).where(AuditRow.subject.in_(subjects)).order_by(AuditRow.id))

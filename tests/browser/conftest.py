@@ -16,10 +16,13 @@ from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from portal.learners.models import Locale, Role
+from portal.learners.models import STAFF, Locale, Role
+from tests.factories.learners import PASSWORD
+from tests.factories.staff import code_of, set_up_phone
 from tests.support.shop import Buyer, Shop
 
 CHROMIUM = os.environ.get("CHROMIUM_PATH", "/usr/bin/chromium")
+both_languages = pytest.mark.parametrize("locale", list(Locale), ids=["zh", "en"])
 BROWSER_LANGUAGE = {Locale.ZH: "zh-CN", Locale.EN: "en-US"}
 
 
@@ -83,6 +86,20 @@ class Visitor:
         self.page.goto(self.origin + path, wait_until="load")
         return self.page
 
+    def sign_in_by_form(self) -> None:
+        """Sign in with the password, staff with the code of a phone that was set up earlier."""
+        assert self.buyer is not None
+        learner = self.buyer.learner
+        seed = set_up_phone(self.buyer.app, learner)[0] if learner.role in STAFF else None
+        page = self.open("/login")
+        page.fill("#email", learner.email)
+        page.fill("#password", PASSWORD)
+        page.click("main button.primary")
+        if seed is not None:
+            page.fill("#second_factor_code", code_of(seed, ahead=1))
+            page.click("main button.primary")
+        page.wait_for_url("**/account" if seed is None else "**/admin")
+
     def polls(self) -> int:
         """Count the questions the page asked so far."""
         return sum(request.url.endswith("/status") for request in self.requests)
@@ -96,23 +113,33 @@ class Visitor:
 def visit(browser: Browser, origin: str, shop: Shop) -> Iterator[Callable[..., Visitor]]:
     """Open a browser: `signed_in` or as a stranger; other options are Playwright's.
 
+    One is signed in before the browser opens, or `by_form` as people are, staff with a code of their phone.
+    `at` is another server's address, such as the sandbox's with its phone.
+
     At the end no visitor's browser may have complained or asked another server for anything.
     """
     visitors: list[Visitor] = []
 
     def begin(
-        signed_in: bool = True, locale: Locale = Locale.EN, role: Role = Role.LEARNER, **options: Any
+        signed_in: bool = True,
+        locale: Locale = Locale.EN,
+        role: Role = Role.LEARNER,
+        by_form: bool = False,
+        at: str = origin,
+        **options: Any,
     ) -> Visitor:
         context = browser.new_context(locale=BROWSER_LANGUAGE[locale], **options)
         context.set_default_timeout(10_000)
         buyer = shop.buyer(locale=locale, role=role) if signed_in else None
-        if buyer is not None:
+        visitor = Visitor(at, context, context.new_page(), buyer)
+        visitor.watch()
+        visitors.append(visitor)
+        if by_form:
+            visitor.sign_in_by_form()
+        elif buyer is not None:
             cookie = buyer.client.get_cookie("sid")
             assert cookie is not None
             context.add_cookies([{"name": "sid", "value": cookie.value, "url": origin}])
-        visitor = Visitor(origin, context, context.new_page(), buyer)
-        visitor.watch()
-        visitors.append(visitor)
         return visitor
 
     yield begin

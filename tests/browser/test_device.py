@@ -9,8 +9,8 @@ from playwright.sync_api import expect
 from portal.devices import grants
 from portal.devices.grants import Started
 from portal.learners.models import Locale
-from tests.browser.conftest import Visitor
-from tests.browser.test_accessibility import both_languages, problems_of
+from tests.browser.accessibility import problems_of
+from tests.browser.conftest import Visitor, both_languages
 from tests.factories.learners import PASSWORD
 
 pytestmark = pytest.mark.browser

@@ -22,6 +22,7 @@ from portal.staff.permissions import Permission
 from portal.web.admin.case_words import ACTS, EVIDENCE, KINDS, WHYS
 from portal.web.admin.door import bp
 from portal.web.admin.forms import is_readable, tidied
+from portal.web.admin.reconciliation_words import SUBJECTS
 from portal.web.staff import required_staff, staff_may
 
 _PAGE = 50
@@ -146,6 +147,8 @@ def _refund(case: Case) -> GivingBack | None:
 def _shown(name: str, value: Any) -> Any:
     if name == "why" and isinstance(value, str):
         return WHYS.get(value, value)
+    if name == "about" and value in set(BillKind):
+        return SUBJECTS[BillKind(value)]
     return wording.price_text(value) if name.endswith("_fen") and isinstance(value, int) else value
 
 

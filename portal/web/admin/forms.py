@@ -59,6 +59,21 @@ class ActForm(FlaskForm):
     )
 
 
+class CommentForm(ActForm):
+    """What staff tell one another."""
+
+    reason = TextAreaField(
+        _l("Comment"),
+        [
+            InputRequired(_l("Write something.")),
+            Length(3, 500, _l("Write 3 to 500 characters.")),
+            is_readable,
+        ],
+        filters=[tidied],
+        render_kw={"rows": 3, "maxlength": "500"},
+    )
+
+
 def is_published(_form: Any, field: Field) -> None:
     """Refuse a reason that could not be shown to learners and editors: one line, without markup."""
     try:

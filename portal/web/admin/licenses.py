@@ -17,6 +17,7 @@ from portal.learners.sessions import actor
 from portal.licenses import desk
 from portal.licenses.key_ring import NoSigningKey
 from portal.licenses.models import LicenseStatus
+from portal.orders.services import public_id_of
 from portal.payments.queries import mail_job_of
 from portal.payments.rights import NotActive, NotRevocable, replace_license, revoke_license
 from portal.staff.courses import courses_within
@@ -91,6 +92,7 @@ def _page(license_id: str, status: int = 200, **forms: Any) -> ResponseReturnVal
         "learner": row.Learner,
         "product": row.Product,
         "right": row.Entitlement,
+        "order_number": public_id_of(row.Entitlement.order_id) if row.Entitlement.order_id else None,
         "revisions": desk.revisions_of(row.Entitlement.id),
         "mailing": mail_job_of(row.License.id),
         "reissue_form": LicenseActForm(formdata=None, prefix="reissue-"),

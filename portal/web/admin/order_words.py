@@ -10,16 +10,21 @@ from flask_babel import gettext as _
 
 from portal.audit import services as audit
 from portal.audit.models import AuditRow
+from portal.cases.models import CaseKind
 from portal.desk.story import Story
 from portal.gateways.complaints import ProblemType
 from portal.kit import wording
 from portal.outbox.models import Job, JobStatus
 from portal.payments.models import Payment, PaymentStatus, VerifiedBy
+from portal.refunds.models import Origin, Refund, RefundStatus
 from portal.staff.permissions import Permission, may
+from portal.web.admin.case_words import KINDS, WHYS
 from portal.web.admin.dispute_words import PROBLEMS
 from portal.web.staff import required_staff
 
-_ACTS_SHOWN_OTHERWISE = frozenset({"order.commented"})
+_ACTS_SHOWN_OTHERWISE = frozenset(
+    {"order.placed", "order.commented", "refund.requested", "refund.approved", "refund.refused"}
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ def events(story: Story, acts: Sequence[AuditRow]) -> list[Event]:
         *(event for payment in story.payments for event in _of_payment(payment)),
         *_of_news(story),
         *_of_license(story),
+        *(event for refund in story.refunds for event in _of_refund(refund)),
         *(event for job in story.jobs if (event := _of_job(job)) is not None),
         *_of_people(story),
         *_of_disputes(story),
@@ -78,14 +84,18 @@ def _of_order(story: Story) -> Iterator[Event]:
         yield Event(order.closed_at, _("The order came to its end unpaid."))
 
 
-def _proof(story: Story) -> str:
-    words = {
-        VerifiedBy.NOTIFY: _("by WeChat Pay's notification"),
-        VerifiedBy.QUERY: _("by asking WeChat Pay"),
-        VerifiedBy.BILL: _("by WeChat Pay's bill"),
+def proof_words() -> dict[str, str]:
+    """Return by what the portal can know of a movement of money."""
+    return {
+        VerifiedBy.NOTIFY.value: _("by WeChat Pay's notification"),
+        VerifiedBy.QUERY.value: _("by asking WeChat Pay"),
+        VerifiedBy.BILL.value: _("by WeChat Pay's bill"),
     }
-    paid = next((payment for payment in story.payments if payment.verified_by), None)
-    return words.get(VerifiedBy(paid.verified_by), "") if paid and paid.verified_by else ""
+
+
+def _proof(story: Story) -> str:
+    proofs = (payment.verified_by for payment in story.payments if payment.verified_by)
+    return proof_words().get(next(proofs, ""), "")
 
 
 def _of_payment(payment: Payment) -> Iterator[Event]:
@@ -129,6 +139,28 @@ def _of_license(story: Story) -> Iterator[Event]:
             yield Event(license_.revoked_at, title, license_.revoked_reason or license_.id, kind="bad")
 
 
+def _of_refund(refund: Refund) -> Iterator[Event]:
+    number = refund.out_refund_no
+    amount = wording.price_text(refund.amount_fen)
+    is_found = refund.origin == Origin.CONSOLE
+    title = _("A refund made at WeChat Pay was found.") if is_found else _("A refund was asked for.")
+    asked_by = "" if is_found else person(refund.requested_by)
+    yield Event(refund.created_at, title, f"{amount}: {refund.reason}", by=asked_by, kind="warn")
+    if refund.approved_at:
+        yield Event(
+            refund.approved_at, _("The refund was approved."), number, by=person(refund.approved_by or "")
+        )
+    if refund.succeeded_at:
+        yield Event(refund.succeeded_at, _("The refund was paid out."), f"{amount}: {number}", kind="good")
+    elif refund.ended_at:
+        title = {
+            RefundStatus.REFUSED: _("The refund was refused."),
+            RefundStatus.WITHDRAWN: _("The request for a refund was withdrawn."),
+            RefundStatus.ABNORMAL: _("WeChat Pay could not pay the refund out."),
+        }.get(RefundStatus(refund.status), _("The refund was not carried out."))
+        yield Event(refund.ended_at, title, refund.decision_note or number, kind="bad")
+
+
 def _of_job(job: Job) -> Event | None:
     names = {
         "open_payment": _("Getting the code from WeChat Pay"), "watch_payment": _("Watching for a lost notification"),
@@ -149,8 +181,9 @@ def _of_job(job: Job) -> Event | None:
 
 def _of_people(story: Story) -> Iterator[Event]:
     for case in story.cases:
-        title = _("A case was opened: %(kind)s.", kind=case.kind)
-        yield Event(case.created_at, title, str(case.evidence.get("why", "")), kind="bad")
+        title = _("A case was opened: %(kind)s.", kind=KINDS[CaseKind(case.kind)].name)
+        why = case.evidence.get("why", "")
+        yield Event(case.created_at, title, str(WHYS.get(why, why)), kind="bad")
     for comment in story.comments:
         yield Event(comment.at, comment.text, by=person(comment.actor), kind="warn")
 
@@ -177,6 +210,10 @@ def _of_acts(acts: Sequence[AuditRow]) -> Iterator[Event]:
         "order.cancelled_asked": _("The order was to be closed."),
         "license.mail_requested": _("The license was to be sent again."),
         "license.revoked": _("The license was to be revoked."),
+        "refund.endorsed": _("One of two persons agreed to the refund."),
+        "refund.changed": _("It was decided what becomes of the license."),
+        "refund.sent_again": _("The refund was to be sent again."),
+        "refund.given_up": _("The refund was given up."),
     }
     for act in acts:
         if act.actor != audit.SYSTEM and act.action not in _ACTS_SHOWN_OTHERWISE:

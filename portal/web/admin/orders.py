@@ -21,15 +21,16 @@ from portal.kit import csv_text
 from portal.kit.db import db, transaction
 from portal.kit.errors import NotFound
 from portal.kit.money import yuan
-from portal.learners.addresses import masked
 from portal.learners.models import Learner
 from portal.orders.models import Order, OrderStatus
+from portal.refunds.queries import refundables_of
 from portal.staff.courses import courses_within
-from portal.staff.permissions import Permission, Scope, may, scope_of
+from portal.staff.permissions import Permission, Scope, scope_of
 from portal.staff.second_factor import staff_actor
 from portal.web.admin import asked
+from portal.web.admin.case_words import KINDS
 from portal.web.admin.door import bp
-from portal.web.admin.forms import ActForm
+from portal.web.admin.forms import ActForm, CommentForm
 from portal.web.admin.order_words import events, payment_words
 from portal.web.limits import limiter
 from portal.web.staff import required_staff, staff_may, step_up
@@ -49,14 +50,6 @@ def _by_person() -> str:
 
 def _actor() -> str:
     return staff_actor(required_staff())
-
-
-def buyer_name(email: str) -> str:
-    """Write a buyer's address as far as the reader may see it."""
-    return email if may(required_staff(), Permission.SEE_PERSONS) else masked(email)
-
-
-bp.add_app_template_filter(buyer_name)
 
 
 def _wanted(given: Mapping[str, str]) -> listing.Wanted:
@@ -175,9 +168,11 @@ def _page(order_id: str, status: int = 200, **forms: Any) -> ResponseReturnValue
         "admin/orders/show.html",
         story=story,
         payment_words=payment_words(),
+        case_kinds=KINDS,
+        refundables=refundables_of(story.order.id),
         events=events(story, _visible_acts(story)),
         form=next(iter(forms.values()), None),
-        comment_form=forms.get("comment_form") or ActForm(formdata=None, prefix="comment-"),
+        comment_form=forms.get("comment_form") or CommentForm(formdata=None, prefix="comment-"),
         close_form=forms.get("close_form") or ActForm(formdata=None, prefix="close-"),
         mail_form=forms.get("mail_form") or ActForm(formdata=None, prefix="mail-"),
     )
@@ -260,7 +255,7 @@ def mail_order(order_id: str) -> ResponseReturnValue:
 def comment_order(order_id: str) -> ResponseReturnValue:
     """Leave a comment for other staff."""
     found = _order(order_id)
-    form = ActForm(prefix="comment-")
+    form = CommentForm(prefix="comment-")
     if not form.validate_on_submit():
         return _page(order_id, 422, comment_form=form)
     acts.comment(found, form.reason.data, form.form_token.data, _actor())

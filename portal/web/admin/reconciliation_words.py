@@ -19,7 +19,7 @@ DIFFERENCES = {
     DifferenceKind.STATE: _l("Another state"),
 }
 SUBJECTS = {
-    BillKind.PAYMENT: _l("Payment"),
-    BillKind.REFUND: _l("Refund"),
-    BillKind.REVOCATION: _l("Undone payment"),
+    BillKind.PAYMENT: _l("A payment"),
+    BillKind.REFUND: _l("A refund"),
+    BillKind.REVOCATION: _l("A payment undone"),
 }

@@ -30,6 +30,7 @@ from portal.refunds.request import (
 from portal.staff.permissions import Permission, Scope
 from portal.web.admin.addresses import known_id
 from portal.web.admin.door import bp
+from portal.web.admin.order_words import proof_words
 from portal.web.admin.refund_forms import NewRefundForm, NoteForm
 from portal.web.limits import limiter
 from portal.web.staff import Forbidden, required_staff, scope, staff_may, step_up
@@ -196,6 +197,7 @@ def _page(out_refund_no: str, status: int = 200, form: NoteForm | None = None) -
         refund=refund,
         order=row.Order,
         payment=row.Payment,
+        proofs=proof_words(),
         names=queries.names_of(refund.requested_by, refund.endorsed_by, refund.approved_by),
         digest=digest_of(refund),
         is_own=f":{required_staff().public_id}" in (refund.requested_by + (refund.endorsed_by or "")),

@@ -14,6 +14,7 @@ from portal.kit.db import db
 from portal.learners.models import Learner, Locale, Role
 from portal.orders.models import OrderStatus
 from portal.outbox.models import Job
+from tests.support.desk import Desk
 from tests.support.shop import CSRF
 
 pytestmark = pytest.mark.database
@@ -60,6 +61,21 @@ def acts(app):
             return [(actor, json.loads(facts)) for actor, facts in rows]
 
     return found
+
+
+def test_an_order_leads_to_its_refunds_and_says_what_is_left(staff, shop, tools):
+    desk = Desk(shop, tools)
+    order_id = desk.bought()
+    number = desk.ask(order_id, 4000)
+    finance = staff(Role.FINANCE)
+    page = finance.get(f"/admin/orders/{order_id}").get_data(as_text=True)
+    assert f'href="/admin/refunds/{number}"' in page
+    assert f'href="/admin/refunds/new?order={order_id}"' in page
+    assert "¥59.00 can still go back" in page
+    assert "The refund was approved." in page
+    assert f'href="/admin/orders/{order_id}"' in finance.get(f"/admin/refunds/{number}").get_data(
+        as_text=True
+    )
 
 
 class TestList:
