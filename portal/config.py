@@ -157,6 +157,8 @@ class Settings(BaseModel):
     TRUSTED_PROXIES: Annotated[int, Field(ge=0, le=5)] = 0
     # A code_url lives two hours, and one on the page is never exchanged for another.
     ORDER_TTL_SECONDS: Annotated[int, Field(ge=120, le=7200)] = 3600
+    # How long a transfer may take until the learner says that it was made. People make it, in their own time.
+    TRANSFER_TTL_SECONDS: Annotated[int, Field(ge=3600, le=2_592_000)] = 259_200
     # What one person may give away alone, in fen: at once, and in a day (in Beijing).
     APPROVAL_SINGLE_FEN: Annotated[int, Field(ge=0, le=100_000_000)] = 20_000
     APPROVAL_DAY_FEN: Annotated[int, Field(ge=0, le=1_000_000_000)] = 100_000

@@ -51,6 +51,9 @@ from portal.refunds.mail import mail_done, mail_refused, mail_started
 from portal.reports.recount import bring_up_to_date
 from portal.staff.second_factor import sweep_used_codes
 from portal.tools import Tools
+from portal.transfers.mail import mail_refused as mail_transfer_refused
+from portal.transfers.mail import mail_told as mail_transfer_told
+from portal.transfers.tell import note_overdue as note_transfer_overdue
 
 log = logging.getLogger(__name__)
 
@@ -131,6 +134,10 @@ def _refund_query(claim: Claim, tools: Tools) -> None:
 
 def _refund_overdue(claim: Claim, _tools: Tools) -> None:
     note_overdue(int(claim.subject_id))
+
+
+def _transfer_overdue(claim: Claim, _tools: Tools) -> None:
+    note_transfer_overdue(int(claim.subject_id))
 
 
 def _learn_refunds(claim: Claim, tools: Tools) -> None:
@@ -228,6 +235,9 @@ KINDS: dict[str, Kind] = {
     "sync_dispute": Kind(_sync_dispute, (5, 30, 120, 600), _DAY, calls_gateway=True),
     "sync_disputes": Kind(_sync_disputes, (60, 600), _DAY, calls_gateway=True),
     "send_dispute_act": Kind(_send_dispute_act, (5, 15, 60, 300), calls_gateway=True),
+    "transfer_overdue": Kind(_transfer_overdue, (60,)),
+    "mail_transfer_told": Kind(_mailing(mail_transfer_told), _MAIL_PAUSES, _DAY),
+    "mail_transfer_refused": Kind(_mailing(mail_transfer_refused), _MAIL_PAUSES, _DAY),
     "mail_license": Kind(_mailing(mail_license), _MAIL_PAUSES, _DAY),
     "mail_new_device": Kind(_mailing(mail_new_device), _MAIL_PAUSES, _DAY),
     "mail_register_again": Kind(_mailing(mail_register_again), _MAIL_PAUSES, _DAY),

@@ -45,7 +45,9 @@ class CaseKind(StrEnum):
     REFUND_FAILED = "refund_failed"
     """Refused, abnormal or closed at the gateway: a person decides what follows."""
     REFUND_PENDING = "refund_pending"
-    """Without an end for an hour."""
+    """Without an end for too long."""
+    TRANSFER_WAITING = "transfer_waiting"
+    """A learner says that a transfer was made, and for three days nobody has decided."""
 
 
 class CaseStatus(StrEnum):

@@ -1,4 +1,4 @@
-"""Tables of the catalogue: Product, Course (a product of kind `course`) and Price (history)."""
+"""Tables of the catalogue: Product, Course (a product of kind `course`), Price (history) and TransferOffer."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -89,3 +89,45 @@ class Price(Base):
     amount_fen: Mapped[int] = mapped_column(sa.BigInteger)
     currency: Mapped[str] = mapped_column(sa.String(3))
     valid_from: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class OfferMode(StrEnum):
+    """Whether a course is sold by transfer to its instructor."""
+
+    OFF = "off"
+    BESIDE = "beside"
+    """Beside the payment gateway."""
+    ONLY = "only"
+    """Instead of it."""
+
+
+class TransferOffer(Base):
+    """How a course is paid by transfer: to whom, and the receiver's own code. A course without a row is not.
+
+    `receiver` is the WeChat name that the payer sees; the notes tell what else to mind. A change counts for open
+    orders too, so that a code that was wrong is shown to nobody any more.
+    """
+
+    __tablename__ = "transfer_offers"
+    __table_args__ = (
+        one_of("mode", OfferMode),
+        sa.CheckConstraint("mode = 'off' OR picture_id IS NOT NULL", name="picture"),
+    )
+
+    course_id: Mapped[str] = mapped_column(sa.ForeignKey("products.id"), primary_key=True)
+    mode: Mapped[str] = mapped_column(sa.String(8))
+    receiver: Mapped[str] = mapped_column(sa.String(60))
+    note_zh: Mapped[str] = mapped_column(sa.String(500))
+    note_en: Mapped[str] = mapped_column(sa.String(500))
+    picture_id: Mapped[int | None] = mapped_column(sa.ForeignKey("pictures.id"))
+    version: Mapped[int] = mapped_column(sa.Integer)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    @property
+    def is_on(self) -> bool:
+        """Tell whether a new order may be paid so."""
+        return self.mode != OfferMode.OFF
+
+    def note(self, locale: str) -> str:
+        """Return the note in the language of `locale` (`en…`, else Chinese)."""
+        return self.note_en if locale.startswith("en") else self.note_zh

@@ -103,6 +103,19 @@ INVARIANTS: tuple[Invariant, ...] = (
     ),
     Invariant(
         "I3",
+        "transfers_were_confirmed_by_people",
+        "A transfer counts as paid when, and only when, people confirmed its number and its amount.",
+        """
+        SELECT p.out_trade_no FROM payments p LEFT JOIN transfers t ON t.payment_id = p.id
+        WHERE (p.gateway = 'transfer' AND p.status = 'paid'
+               AND (t.id IS NULL OR t.status <> 'confirmed' OR t.number <> p.transaction_id
+                    OR t.amount_fen <> p.amount_fen OR p.verified_by <> 'person'))
+           OR (t.status = 'confirmed' AND p.status <> 'paid')
+           OR (p.gateway <> 'transfer' AND p.verified_by = 'person')
+        """,
+    ),
+    Invariant(
+        "I3",
         "paid_orders_have_a_paid_attempt",
         "An order that is paid has an attempt that was.",
         """
@@ -225,6 +238,7 @@ INVARIANTS: tuple[Invariant, ...] = (
             WHEN p.status = 'created' THEN REPLACE('open_payment:*', '*', p.id)
             ELSE REPLACE('watch_payment:*', '*', p.id) END
         WHERE p.open_key IS NOT NULL AND j.id IS NULL AND p.created_at < :settled AND o.expires_at > :now
+          AND (p.gateway <> 'transfer' OR o.closing IS NOT NULL)
         """,
     ),
     Invariant(

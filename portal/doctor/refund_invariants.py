@@ -96,6 +96,12 @@ REFUND_INVARIANTS: tuple[Invariant, ...] = (
         "SELECT g.public_id FROM grants g WHERE g.approved_by = g.requested_by",
     ),
     Invariant(
+        "I18",
+        "transfers_have_two_persons",
+        "Nobody approves a transfer that they checked themselves.",
+        "SELECT t.reference FROM transfers t WHERE t.approved_by = t.checked_by",
+    ),
+    Invariant(
         "I20",
         "refunded_orders_have_no_active_license",
         "A refunded order has no active license and no active right.",

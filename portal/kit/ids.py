@@ -43,6 +43,11 @@ def new_out_refund_no(mode_letter: str, moment: datetime) -> str:
     return f"LR{mode_letter}{moment.astimezone(BEIJING):%y%m%d}{random_text(18)}"
 
 
+def new_transfer_reference() -> str:
+    """Return what a payer types beside a transfer: 8 characters that are read and typed without mistakes."""
+    return random_text(8)
+
+
 def new_secret() -> str:
     """Return a bearer secret of 256 bits, safe in URLs and cookies."""
     return secrets.token_urlsafe(32)

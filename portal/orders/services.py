@@ -126,6 +126,16 @@ def begin_closing(order_id: int, how: OrderStatus) -> bool:
     return changed_one(begun)
 
 
+def extend(order_id: int, until: datetime) -> None:
+    """Let a pending order wait at least until then, in the running transaction, and count the change."""
+    db.session.execute(
+        sa.update(Order)
+        .where(Order.id == order_id, Order.status == OrderStatus.PENDING.value, Order.expires_at < until)
+        .values(expires_at=until)
+    )
+    touch(order_id)
+
+
 def touch(order_id: int) -> None:
     """Count a change that a watching page must show, in the running transaction."""
     db.session.execute(sa.update(Order).where(Order.id == order_id).values(version=Order.version + 1))

@@ -6,11 +6,18 @@ import sqlalchemy as sa
 
 from portal.gateways.base import PaymentState
 from portal.kit.db import db
-from portal.kit.errors import NotFound
+from portal.kit.errors import Conflict, NotFound
 from portal.orders.models import Order
+from portal.payments.attempts import TRANSFER
 from portal.payments.models import Payment, Verdict, VerifiedBy
 from portal.payments.settle import settle_payment
 from portal.tools import Tools
+
+
+class NobodyToAsk(Conflict):
+    """A transfer is between people: only they know of it."""
+
+    code = "nobody_to_ask"
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,7 @@ def ask_gateway(number: str, tools: Tools) -> Asked:
 
     Raises:
         NotFound: no order has this number.
+        NobodyToAsk: it was to be paid by transfer, of which no gateway knows.
         GatewayError: no believable answer; nothing changed.
     """
     found = db.session.execute(
@@ -45,6 +53,8 @@ def ask_gateway(number: str, tools: Tools) -> Asked:
     ).first()
     if found is None:
         raise NotFound
+    if found.gateway == TRANSFER:
+        raise NobodyToAsk
     notice = tools.gateway(found.gateway).query_payment(found.out_trade_no)
     verdict = settle_payment(notice, VerifiedBy.QUERY, tools)
     now = db.session.execute(

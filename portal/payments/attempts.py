@@ -14,6 +14,8 @@ from portal.payments.models import Payment, PaymentStatus
 from portal.tools import Tools
 
 WECHAT_PAY = "wechat_pay"
+TRANSFER = "transfer"
+"""No gateway: money that people send to people. Nobody can be asked about it, and only a person confirms it."""
 LIVE = (PaymentStatus.CREATED.value, PaymentStatus.OPEN.value)
 _RESUME_AFTER = timedelta(seconds=8)
 _LOOK_AGAIN_AFTER = timedelta(hours=1)
@@ -65,7 +67,7 @@ def add_attempt(order: Order, tag: str, tools: Tools) -> int:
 def end_attempt(payment_id: int, status: PaymentStatus, reason: str | None = None) -> None:
     """Mark a live attempt as never to be paid, in the running transaction, and drop the work of opening it.
 
-    An hour later the gateway is asked once more, in case money came all the same.
+    An hour later the gateway is asked once more, in case money came all the same; a transfer has none to ask.
     """
     values: dict[str, Any] = {
         "status": status.value,
@@ -84,7 +86,8 @@ def end_attempt(payment_id: int, status: PaymentStatus, reason: str | None = Non
         .values(**values)
     )
     outbox.settle_effect(f"open_payment:{payment_id}")
-    if changed_one(ended):
+    is_told_by_people = sa.select(Payment.id).where(Payment.id == payment_id, Payment.gateway == TRANSFER)
+    if changed_one(ended) and db.session.scalar(is_told_by_people) is None:
         outbox.add(
             "look_again", f"look_again:{payment_id}", payment_id, due_at=clock.now() + _LOOK_AGAIN_AFTER
         )

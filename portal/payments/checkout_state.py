@@ -6,7 +6,7 @@ from enum import StrEnum
 from portal.kit import clock
 from portal.licenses.models import License
 from portal.orders.models import Order, OrderStatus, RefundState
-from portal.payments.models import Payment, PaymentStatus
+from portal.payments.models import Payment, PaymentStatus, TransferStatus
 from portal.payments.queries import Purchase
 
 _DELIVERY_IS_LATE_AFTER = 60
@@ -27,6 +27,16 @@ class CheckoutState(StrEnum):
     EXPIRED = "expired"
     CANCELLED = "cancelled"
     FAILED = "failed"
+    TRANSFER_WAITING = "transfer_waiting"
+    """To be paid by transfer: the learner makes it, and says so."""
+    TRANSFER_TOLD = "transfer_told"
+    """The learner says that it was made, and staff look."""
+    TRANSFER_MISMATCH = "transfer_mismatch"
+    """Another amount came than the order's."""
+    TRANSFER_REFUSED = "transfer_refused"
+    """Staff found no such money."""
+    TRANSFER_ENDED = "transfer_ended"
+    """The order ended before the learner said anything; money that came all the same can still be told of."""
     REFUND_DUE = "refund_due"
     """Money came that did not buy this order (too late, or not the right amount): it goes back."""
     REFUNDING = "refunding"
@@ -36,13 +46,23 @@ class CheckoutState(StrEnum):
     """The money could not reach the payer's account; the shop repairs it at WeChat."""
 
 
-_SLOW = frozenset({CheckoutState.GATEWAY_DOWN, CheckoutState.DELIVERY_DELAYED})
+_SLOW = frozenset(
+    {
+        CheckoutState.GATEWAY_DOWN,
+        CheckoutState.DELIVERY_DELAYED,
+        CheckoutState.TRANSFER_WAITING,
+        CheckoutState.TRANSFER_TOLD,
+        CheckoutState.TRANSFER_MISMATCH,
+    }
+)
 FINAL = frozenset(
     {
         CheckoutState.DELIVERED,
         CheckoutState.EXPIRED,
         CheckoutState.CANCELLED,
         CheckoutState.FAILED,
+        CheckoutState.TRANSFER_REFUSED,
+        CheckoutState.TRANSFER_ENDED,
         CheckoutState.REFUND_DUE,
         CheckoutState.REFUNDING,
         CheckoutState.PARTIALLY_REFUNDED,
@@ -57,10 +77,42 @@ _UNDER_WAY = {
 
 
 @dataclass(frozen=True)
+class TransferFacts:
+    """What the learner sees of a payment by transfer. `receiver` and `note` are the course's now."""
+
+    reference: str
+    status: TransferStatus
+    receiver: str
+    note_zh: str
+    note_en: str
+    has_code: bool
+    told_number: str | None
+    told_picture: bool
+    came_fen: int | None
+    refusal: str | None
+
+    def note(self, locale: str) -> str:
+        """Return the note in the language of `locale` (`en…`, else Chinese)."""
+        return self.note_en if locale.startswith("en") else self.note_zh
+
+
+_OF_TRANSFERS = {
+    TransferStatus.TOLD: CheckoutState.TRANSFER_TOLD,
+    TransferStatus.CHECKED: CheckoutState.TRANSFER_TOLD,
+    TransferStatus.MISMATCH: CheckoutState.TRANSFER_MISMATCH,
+    TransferStatus.REFUSED: CheckoutState.TRANSFER_REFUSED,
+}
+
+
+@dataclass(frozen=True)
 class CheckoutPage:
-    """What the templates of the checkout draw and the API tells. Times in seconds."""
+    """What the templates of the checkout draw and the API tells. Times in seconds.
+
+    `transfer` is there when the attempt that matters is one.
+    """
 
     purchase: Purchase
+    transfer: TransferFacts | None = None
 
     @property
     def order(self) -> Order:
@@ -81,6 +133,10 @@ class CheckoutPage:
     def state(self) -> CheckoutState:
         """Which page this is."""
         order = self.order
+        if self.transfer is not None and not order.was_paid:
+            state = self._state_of_transfer(self.transfer)
+            if state is not None:
+                return state
         if self.purchase.has_refund_due and not order.is_paid:
             return CheckoutState.REFUND_DUE
         if order.refund_state in _UNDER_WAY:
@@ -94,6 +150,13 @@ class CheckoutPage:
         if order.closing or order.is_past_deadline:
             return CheckoutState.CONFIRMING
         return self._state_of_attempt()
+
+    def _state_of_transfer(self, transfer: TransferFacts) -> CheckoutState | None:
+        """Return the state of an order that waits for a transfer; None once that was confirmed."""
+        if transfer.status is TransferStatus.WAITING:
+            is_open = self.order.is_open and not self.order.closing
+            return CheckoutState.TRANSFER_WAITING if is_open else CheckoutState.TRANSFER_ENDED
+        return _OF_TRANSFERS.get(transfer.status)
 
     def _state_of_attempt(self) -> CheckoutState:
         payment = self.payment

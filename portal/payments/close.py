@@ -23,7 +23,7 @@ from portal.kit.db import changed_one, db, transactional
 from portal.orders.models import Order, OrderStatus
 from portal.orders.services import begin_closing, move_order
 from portal.outbox import services as outbox
-from portal.payments.attempts import LIVE, end_attempt, live_attempt
+from portal.payments.attempts import LIVE, TRANSFER, end_attempt, live_attempt
 from portal.payments.models import Payment, PaymentStatus, Verdict, VerifiedBy
 from portal.payments.open import open_payment
 from portal.payments.settle import lock_payment, settle_payment
@@ -43,7 +43,7 @@ def check_order(order: Order, tools: Tools) -> bool:
         start_closing(order, OrderStatus.EXPIRED, audit.SYSTEM)
         return close_order(order.id, tools)
     payment = live_attempt(order.id)
-    if payment is None:
+    if payment is None or payment.gateway == TRANSFER:
         return True
     if not _may_call(payment.id):
         return False
@@ -134,6 +134,9 @@ def close_order(order_id: int, tools: Tools) -> bool:
     payment = live_attempt(order_id)
     if payment is None:
         return _close_without_attempt(order_id)
+    if payment.gateway == TRANSFER:
+        finish_closing(payment.out_trade_no)
+        return True
     if not _may_call(payment.id):
         return False
     gateway = tools.gateway(payment.gateway)

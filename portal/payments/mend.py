@@ -17,6 +17,7 @@ from portal.licenses.models import Entitlement, EntitlementStatus, License
 from portal.orders.models import Order, OrderStatus
 from portal.outbox import services as outbox
 from portal.outbox.models import Job, JobStatus
+from portal.payments.attempts import TRANSFER
 from portal.payments.models import Payment, PaymentStatus
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,8 @@ def _attempts_without_work() -> list[tuple[str, str]]:
         )
         .where(
             Payment.open_key.is_not(None),
+            # Nothing watches a transfer: people tell of it.
+            Payment.gateway != TRANSFER,
             Payment.created_at < clock.now() - _UNDER_WAY,
             Order.expires_at > clock.now(),
             Order.closing.is_(None),

@@ -30,6 +30,22 @@ class VerifiedBy(StrEnum):
     NOTIFY = "notify"
     QUERY = "query"
     BILL = "bill"
+    PERSON = "person"
+    """Somebody of the staff saw a transfer arrive."""
+
+
+class TransferStatus(StrEnum):
+    """Where a payment by transfer stands, of which only people know."""
+
+    WAITING = "waiting"
+    TOLD = "told"
+    """The learner says that it was made."""
+    CHECKED = "checked"
+    """Somebody saw the money; another person has to agree."""
+    CONFIRMED = "confirmed"
+    MISMATCH = "mismatch"
+    """Another amount came than the order's."""
+    REFUSED = "refused"
 
 
 class Verdict(StrEnum):
@@ -54,7 +70,7 @@ class Payment(Base):
         one_of("status", PaymentStatus),
         sa.CheckConstraint("amount_fen > 0", name="amount_positive"),
         sa.CheckConstraint(
-            "verified_by IS NULL OR verified_by IN ('notify', 'query', 'bill')", name="verified_by"
+            "verified_by IS NULL OR verified_by IN ('notify', 'query', 'bill', 'person')", name="verified_by"
         ),
         sa.CheckConstraint(
             "(status = 'paid') = (transaction_id IS NOT NULL AND verified_by IS NOT NULL)",

@@ -4,8 +4,10 @@ The caller's key and the order are inserted in one transaction, so there is neve
 that asked for it. A call that finds its key without an answer goes on where the first one died.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from portal.catalogue.models import Course
 from portal.catalogue.queries import course_of
 from portal.idempotency import services as idempotency
 from portal.idempotency.services import Call, Claim
@@ -16,7 +18,7 @@ from portal.payments.attempts import live_attempt
 from portal.payments.models import PaymentStatus
 from portal.payments.open import open_payment
 from portal.payments.queries import order_id_of
-from portal.payments.start import record_checkout
+from portal.payments.start import Begun, record_checkout
 from portal.tools import Tools
 
 _CREATED, _OK = 201, 200
@@ -36,7 +38,13 @@ class BegunOnce:
         return self.claim.answer
 
 
-def begin_checkout_once(learner: Learner, course_id: str, asked: Call, tools: Tools) -> BegunOnce:
+Recording = Callable[[Learner, Course, int | None, Tools], Begun]
+"""How an order and its first attempt are put on record: one function for each way to pay."""
+
+
+def begin_checkout_once(
+    learner: Learner, course_id: str, asked: Call, tools: Tools, record: Recording = record_checkout
+) -> BegunOnce:
     """Return the learner's open order for a course, placing it and asking the gateway when there is none.
 
     Whoever gets a `BegunOnce` without an answer ends the call with `idempotency.finish` or `release`.
@@ -45,7 +53,7 @@ def begin_checkout_once(learner: Learner, course_id: str, asked: Call, tools: To
         NotFound, AlreadyOwned, NotForSale, TooMany, SalesPaused, GatewayAway, IdempotencyMismatch, InProgress:
             nothing was recorded.
     """
-    begun, payment_id = _record_once(learner, course_id, asked, tools)
+    begun, payment_id = _record_once(learner, course_id, asked, tools, record)
     if payment_id is None or begun.answer is not None:
         return begun
     faults.point("order.after_commit")
@@ -58,12 +66,14 @@ def begin_checkout_once(learner: Learner, course_id: str, asked: Call, tools: To
 
 
 @transactional
-def _record_once(learner: Learner, course_id: str, asked: Call, tools: Tools) -> tuple[BegunOnce, int | None]:
+def _record_once(
+    learner: Learner, course_id: str, asked: Call, tools: Tools, record: Recording
+) -> tuple[BegunOnce, int | None]:
     claim = idempotency.claim(asked)
     if claim.subject_id is not None and claim.status is not None:
         begun = BegunOnce(claim, claim.subject_id, claim.status)
         return begun, None if claim.answer is not None else _unopened_attempt(claim.subject_id)
-    recorded = record_checkout(learner, course_of(course_id), None, tools)
+    recorded = record(learner, course_of(course_id), None, tools)
     status = _OK if recorded.payment_id is None else _CREATED
     idempotency.note(claim, recorded.order_public_id, status)
     return BegunOnce(claim, recorded.order_public_id, status), recorded.payment_id

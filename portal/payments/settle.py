@@ -26,12 +26,14 @@ from portal.licenses.models import Entitlement
 from portal.orders.models import Order, OrderStatus
 from portal.orders.services import move_order, touch
 from portal.outbox import services as outbox
+from portal.payments.attempts import TRANSFER, WECHAT_PAY
 from portal.payments.models import Payment, PaymentStatus, Verdict, VerifiedBy
 from portal.tools import Tools
 
 log = logging.getLogger(__name__)
 
-_NATIVE = "NATIVE"
+TRADE_TYPES = {WECHAT_PAY: "NATIVE", TRANSFER: "TRANSFER"}
+"""How money reaches us by each way."""
 
 
 # Statements on the tables, put together once: a notification is settled while WeChat waits.
@@ -134,8 +136,7 @@ def _learn_refunds(payment_id: int) -> None:
 
 def _problem(notice: PaymentNotice, row: Any, tools: Tools) -> tuple[CaseKind, str] | None:
     """Say why a genuine notice must not be applied (I8), or None."""
-    gateway = tools.gateway(notice.gateway)
-    if notice.mchid != gateway.mchid or notice.appid != gateway.appid:
+    if (notice.mchid, notice.appid) != account_at(notice.gateway, tools):
         return CaseKind.FOREIGN, "another merchant or app"
     if row is None or row.gateway != notice.gateway:
         return CaseKind.UNKNOWN_ORDER, "no such order number"
@@ -144,11 +145,19 @@ def _problem(notice: PaymentNotice, row: Any, tools: Tools) -> tuple[CaseKind, s
     # `amount.total`, never what the payer paid: that is smaller when WeChat's coupons pay a part.
     if (notice.amount_fen, notice.currency) != (row.amount_fen, row.currency):
         return CaseKind.MISMATCH, "amount or currency"
-    if notice.trade_type != _NATIVE:
+    if notice.trade_type != TRADE_TYPES[notice.gateway]:
         return CaseKind.MISMATCH, "trade type"
     if row.transaction_id is not None and row.transaction_id != notice.transaction_id:
         return CaseKind.DUPLICATE, "the attempt was paid by another transaction"
     return None
+
+
+def account_at(gateway: str, tools: Tools) -> tuple[str, str]:
+    """Return our merchant and app at a gateway. All transfers are of one account, so that a number pays once."""
+    if gateway == TRANSFER:
+        return TRANSFER, TRANSFER
+    at_gateway = tools.gateway(gateway)
+    return at_gateway.mchid, at_gateway.appid
 
 
 def case_cause(gateway: str, mchid: str, out_trade_no: str, transaction_id: str | None) -> str:

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from portal.audit import services as audit
-from portal.catalogue.models import Course
+from portal.catalogue.models import Course, OfferMode
+from portal.catalogue.offers import offer_of
 from portal.kit import faults
 from portal.kit.db import transactional
 from portal.kit.errors import Unavailable
 from portal.learners.models import Learner
 from portal.licenses.queries import held_license
 from portal.licenses.services import AlreadyOwned
-from portal.orders.services import open_order, place_order
+from portal.orders.models import Order
+from portal.orders.services import NotForSale, open_order, place_order
 from portal.payments.attempts import WECHAT_PAY, add_attempt
 from portal.payments.open import open_payment
 from portal.switchboard.services import check_sales_open
@@ -30,6 +32,12 @@ class GatewayAway(Unavailable):
     def __init__(self, retry_after: int) -> None:
         super().__init__()
         self.retry_after = retry_after
+
+
+class WayNotOffered(NotForSale):
+    """The course is not sold in this way."""
+
+    code = "way_not_offered"
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,8 @@ def begin_checkout(learner: Learner, course: Course, seen_fen: int | None, tools
         seen_fen: the price on the page the learner pressed *buy* on, or None.
 
     Raises:
-        AlreadyOwned, NotForSale, PriceChanged, TooMany, SalesPaused, GatewayAway: nothing was recorded.
+        AlreadyOwned, NotForSale, WayNotOffered, PriceChanged, TooMany, SalesPaused, GatewayAway: nothing was
+            recorded.
     """
     begun = record_checkout(learner, course, seen_fen, tools)
     if begun.payment_id is not None:
@@ -63,7 +72,32 @@ def record_checkout(learner: Learner, course: Course, seen_fen: int | None, tool
     """Put the order and its first attempt on record, or find the open one; the gateway hears of nothing.
 
     Raises:
-        AlreadyOwned, NotForSale, PriceChanged, TooMany, SalesPaused, GatewayAway: nothing was recorded.
+        AlreadyOwned, NotForSale, WayNotOffered, PriceChanged, TooMany, SalesPaused, GatewayAway: nothing was
+            recorded.
+    """
+    standing = standing_order(learner, course)
+    if standing is not None:
+        return standing
+    offer = offer_of(course.id)
+    if offer is not None and offer.mode == OfferMode.ONLY:
+        raise WayNotOffered
+    retry_after = tools.gateway(WECHAT_PAY).refuses_orders()
+    if retry_after is not None:
+        raise GatewayAway(retry_after)
+    settings = tools.settings
+    lifetime = timedelta(seconds=settings.ORDER_TTL_SECONDS)
+    order = place_order(learner.id, course, seen_fen, settings.PORTAL_MODE.value, lifetime)
+    payment_id = add_attempt(order, learner.tag, tools)
+    note_placed(order, learner)
+    faults.point("order.before_commit")
+    return Begun(order.public_id, payment_id)
+
+
+def standing_order(learner: Learner, course: Course) -> Begun | None:
+    """Return the learner's open order for a course, however it is to be paid; None when a new one may be placed.
+
+    Raises:
+        AlreadyOwned, SalesPaused: there is nothing to buy.
     """
     is_owned, license_id = held_license(learner.id, course.id)
     if is_owned:
@@ -72,18 +106,14 @@ def record_checkout(learner: Learner, course: Course, seen_fen: int | None, tool
     if standing is not None:
         return Begun(standing.public_id, None)
     check_sales_open()
-    retry_after = tools.gateway(WECHAT_PAY).refuses_orders()
-    if retry_after is not None:
-        raise GatewayAway(retry_after)
-    settings = tools.settings
-    lifetime = timedelta(seconds=settings.ORDER_TTL_SECONDS)
-    order = place_order(learner.id, course, seen_fen, settings.PORTAL_MODE.value, lifetime)
-    payment_id = add_attempt(order, learner.tag, tools)
+    return None
+
+
+def note_placed(order: Order, learner: Learner) -> None:
+    """Put into the audit that an order was placed."""
     audit.record(
         "order.placed",
         f"order:{order.public_id}",
         f"learner:{learner.public_id}",
         amount_fen=order.amount_fen,
     )
-    faults.point("order.before_commit")
-    return Begun(order.public_id, payment_id)

@@ -26,6 +26,7 @@ from portal.kit.db import changed_one, db, transactional
 from portal.kit.errors import Conflict
 from portal.learners.models import Learner
 from portal.outbox import services as outbox
+from portal.payments.attempts import TRANSFER
 from portal.payments.models import Payment, PaymentStatus, VerifiedBy
 from portal.payments.settle import settle_payment
 from portal.refunds.models import Refund, RefundStatus
@@ -173,10 +174,10 @@ def look_at_refund(refund_id: int, tools: Tools) -> bool:
 
 @transactional
 def note_overdue(refund_id: int) -> None:
-    """Open a case for a refund that has no end an hour after it was approved (F25)."""
+    """Open a case for a refund that has no end an hour after it was approved (F25); three days, where people give it back."""
     refund = _refund(refund_id)
     if refund is not None and refund.status not in _ENDED:
-        _open_case(CaseKind.REFUND_PENDING, refund, f"{refund.status} for an hour")
+        _open_case(CaseKind.REFUND_PENDING, refund, f"{refund.status} for too long")
 
 
 def learn_refunds(payment_id: int, tools: Tools) -> bool:
@@ -251,7 +252,7 @@ def give_up(person: Learner, out_refund_no: str, note: str, tools: Tools) -> Non
     """
     note = checked_reason(note)
     found = db.session.scalar(sa.select(Refund).where(Refund.out_refund_no == out_refund_no))
-    if found is not None and found.status == RefundStatus.APPROVED:
+    if found is not None and found.status == RefundStatus.APPROVED and found.gateway != TRANSFER:
         try:
             if found.failure_code is None or _ask(tools.gateway(found.gateway), found, tools):
                 raise NotToBeGivenUp
@@ -264,7 +265,8 @@ def give_up(person: Learner, out_refund_no: str, note: str, tools: Tools) -> Non
 def _free(person: Learner, out_refund_no: str, note: str) -> None:
     payment, refund = lock_refund(out_refund_no)
     may = refund.status == RefundStatus.CLOSED or (
-        refund.status == RefundStatus.APPROVED and refund.failure_code is not None
+        refund.status == RefundStatus.APPROVED
+        and (refund.failure_code is not None or refund.gateway == TRANSFER)
     )
     if not may or not refund.held_fen or not let_go(refund, RefundStatus.CLOSED, decision_note=note):
         raise NotToBeGivenUp
@@ -277,13 +279,13 @@ def _free(person: Learner, out_refund_no: str, note: str) -> None:
 
 
 def ask_now(out_refund_no: str, tools: Tools) -> RefundNotice | None:
-    """Ask about a refund now, for a person; None when the gateway gives no believable answer.
+    """Ask about a refund now, for a person; None when the gateway gives no believable answer, or there is none to ask.
 
     Raises:
         NotFound: there is no such refund.
     """
     found = db.session.scalar(sa.select(Refund).where(Refund.out_refund_no == out_refund_no))
-    if found is None:
+    if found is None or found.gateway == TRANSFER:
         return None
     try:
         notice = tools.gateway(found.gateway).query_refund(out_refund_no)

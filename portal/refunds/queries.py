@@ -14,6 +14,7 @@ from portal.kit.errors import NotFound
 from portal.learners.models import Learner
 from portal.ledger.services import SALES, payments_credited_to
 from portal.orders.models import Order, OrderStatus
+from portal.payments.attempts import TRANSFER
 from portal.payments.models import Payment, PaymentStatus
 from portal.refunds.models import LicenseEffect, Refund, RefundStatus
 from portal.refunds.request import APART, LONGEST, MOST_PARTS
@@ -55,8 +56,15 @@ class Refundable:
         return max(0, MOST_PARTS - self.parts)
 
     @property
+    def is_by_hand(self) -> bool:
+        """Tell whether people give it back, and no gateway with its limits."""
+        return self.payment.gateway == TRANSFER
+
+    @property
     def is_possible(self) -> bool:
         """Tell whether a refund can be asked for now."""
+        if self.is_by_hand:
+            return self.remaining_fen > 0
         return bool(self.remaining_fen and self.parts_left and clock.now() < self.until)
 
     def effect_of(self, amount_fen: int, wished: LicenseEffect) -> LicenseEffect:
@@ -108,7 +116,8 @@ def _refundable(payment: Payment, order: Order, is_purchase: bool) -> Refundable
             Refund.payment_id == payment.id, Refund.status.not_in(_NEVER_HAPPENED)
         )
     ).one()
-    next_at = latest + APART if latest is not None and clock.now() < latest + APART else None
+    is_soon = latest is not None and clock.now() < latest + APART and payment.gateway != TRANSFER
+    next_at = latest + APART if is_soon else None
     return Refundable(payment, order, is_purchase, parts, next_at)
 
 

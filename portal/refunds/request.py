@@ -20,6 +20,7 @@ from portal.learners.models import Learner
 from portal.ledger.services import SALES, account_of_payment, payments_credited_to
 from portal.orders.models import Order
 from portal.outbox import services as outbox
+from portal.payments.attempts import TRANSFER
 from portal.payments.models import Payment, PaymentStatus
 from portal.payments.settle import lock_payment
 from portal.refunds.models import LicenseEffect, Origin, Refund, RefundStatus
@@ -31,6 +32,8 @@ MOST_PARTS = 50
 APART = timedelta(minutes=1)
 LONGEST = timedelta(days=365)
 OVERDUE_AFTER = timedelta(hours=1)
+# People give a transfer back, in their own time.
+OVERDUE_BY_HAND = timedelta(days=3)
 
 # One line; it is shown to the payer in WeChat, and on pages.
 _REASON = re.compile(r"[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]{2,200}")
@@ -178,17 +181,8 @@ def _place(out_trade_no: str, wish: Wish, origin: Origin, actor: str, tools: Too
 
 
 def _columns(payment: Any, amount_fen: int, reason: str, tools: Tools) -> dict[str, Any]:
-    gateway, now = tools.gateway(payment.gateway), clock.now()
+    now = clock.now()
     out_refund_no = ids.new_out_refund_no(tools.settings.mode_letter, now)
-    request = RefundRequest(
-        out_refund_no=out_refund_no,
-        transaction_id=payment.transaction_id,
-        amount_fen=amount_fen,
-        total_fen=payment.amount_fen,
-        currency=payment.currency,
-        reason=reason,
-        notify_url=f"{tools.settings.PORTAL_BASE_URL}/notify/wechat",
-    )
     return {
         "payment_id": payment.id,
         "order_id": payment.order_id,
@@ -200,10 +194,28 @@ def _columns(payment: Any, amount_fen: int, reason: str, tools: Tools) -> dict[s
         "held_fen": amount_fen,
         "currency": payment.currency,
         "reason": reason,
-        "request": gateway.refund_fields(request),
+        "request": _request(payment, out_refund_no, amount_fen, reason, tools),
         "status": RefundStatus.REQUESTED.value,
         "created_at": now,
     }
+
+
+def _request(
+    payment: Any, out_refund_no: str, amount_fen: int, reason: str, tools: Tools
+) -> dict[str, Any] | None:
+    """Return what is sent to the gateway; a transfer has none, and a person gives it back (`by_hand.py`)."""
+    if payment.gateway == TRANSFER:
+        return None
+    request = RefundRequest(
+        out_refund_no=out_refund_no,
+        transaction_id=payment.transaction_id,
+        amount_fen=amount_fen,
+        total_fen=payment.amount_fen,
+        currency=payment.currency,
+        reason=reason,
+        notify_url=f"{tools.settings.PORTAL_BASE_URL}/notify/wechat",
+    )
+    return tools.gateway(payment.gateway).refund_fields(request)
 
 
 def _earlier(key: str, actor: str) -> Refund | None:
@@ -212,13 +224,15 @@ def _earlier(key: str, actor: str) -> Refund | None:
 
 
 def _check_limits(payment: Any) -> None:
-    """Refuse what the gateway would refuse.
+    """Refuse what the gateway would refuse; people have no such limits.
 
     Raises:
         NotRefundable, TooOld, TooManyParts, TooMany.
     """
     if payment.status != PaymentStatus.PAID:
         raise NotRefundable
+    if payment.gateway == TRANSFER:
+        return
     now = clock.now()
     if now >= payment.paid_at + LONGEST:
         raise TooOld
@@ -266,9 +280,12 @@ def mark_approved(refund: Refund, approver: str | None = None) -> None:
     refund.status = RefundStatus.APPROVED.value
     refund.approved_by, refund.approved_at, refund.approval_digest = approver, now, digest_of(refund)
     db.session.flush()
-    outbox.add("refund_call", f"refund_call:{refund.id}", refund.id)
-    outbox.add("refund_overdue", f"refund_overdue:{refund.id}", refund.id, due_at=now + OVERDUE_AFTER)
-    outbox.add("mail_refund_started", f"mail_refund_started:{refund.id}", refund.id)
+    by_hand = refund.gateway == TRANSFER
+    overdue_at = now + (OVERDUE_BY_HAND if by_hand else OVERDUE_AFTER)
+    outbox.add("refund_overdue", f"refund_overdue:{refund.id}", refund.id, due_at=overdue_at)
+    if not by_hand:
+        outbox.add("refund_call", f"refund_call:{refund.id}", refund.id)
+        outbox.add("mail_refund_started", f"mail_refund_started:{refund.id}", refund.id)
     show_on_order(refund.payment_id, refund.order_id)
     audit.record(
         "refund.approved",

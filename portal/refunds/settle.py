@@ -24,7 +24,7 @@ from portal.orders.models import OrderStatus
 from portal.orders.services import move_order
 from portal.outbox import services as outbox
 from portal.payments.models import Payment, PaymentStatus, Verdict, VerifiedBy
-from portal.payments.settle import lock_payment
+from portal.payments.settle import account_at, lock_payment
 from portal.refunds.found import record_found
 from portal.refunds.models import LicenseEffect, Refund, RefundStatus
 from portal.refunds.reserve import make_room, refund_for_update, reserve, show_on_order
@@ -104,7 +104,7 @@ def _problem(
     notice: RefundNotice, payment: Any, refund: Refund | None, tools: Tools
 ) -> tuple[CaseKind, str] | None:
     """Say why genuine news must not be booked, or None."""
-    if notice.mchid != tools.gateway(notice.gateway).mchid:
+    if notice.mchid != account_at(notice.gateway, tools)[0]:
         return CaseKind.FOREIGN, "another merchant"
     if payment is None or payment.gateway != notice.gateway:
         return CaseKind.REFUND_UNKNOWN, "no such payment"

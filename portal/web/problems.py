@@ -84,6 +84,11 @@ PROBLEMS: dict[str, Problem] = {
     "not_for_sale": Problem(
         422, _l("This course cannot be bought"), _l("It is free, or not on sale at the moment.")
     ),
+    "way_not_offered": Problem(
+        422,
+        _l("This course is not sold in this way"),
+        _l("The course names its ways to pay under payment_methods."),
+    ),
     "too_many": Problem(
         429, _l("Too many requests"), _l("Wait as long as the header Retry-After says, in seconds.")
     ),

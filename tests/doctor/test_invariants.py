@@ -65,6 +65,10 @@ BREACHES = {
         UNPROVEN,
         "SELECT public_id FROM orders WHERE status = 'completed'",
     ),
+    "transfers_were_confirmed_by_people": (
+        "UPDATE payments SET verified_by = 'person' WHERE status = 'paid'",
+        "SELECT out_trade_no FROM payments WHERE status = 'paid'",
+    ),
     "payments_are_booked": (
         "UPDATE ledger_entries SET amount_fen = amount_fen + 1",
         "SELECT out_trade_no FROM payments WHERE status = 'paid'",

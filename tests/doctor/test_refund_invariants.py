@@ -49,6 +49,12 @@ BREACHES = {
         " FROM orders",
         "SELECT public_id FROM grants",
     ),
+    "transfers_have_two_persons": (
+        "INSERT INTO transfers (id, payment_id, order_id, course_id, reference, status, checked_by, approved_by,"
+        " created_at) SELECT 1, p.id, o.id, o.product_id, 'x', 'waiting', o.learner_id, o.learner_id, o.created_at"
+        " FROM orders o JOIN payments p ON p.order_id = o.id",
+        "SELECT reference FROM transfers",
+    ),
     "refunded_orders_have_no_active_license": (
         "UPDATE licenses SET status = 'active', active_key = entitlement_id",
         THE_ORDER,

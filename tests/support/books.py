@@ -43,7 +43,10 @@ def _money(connection: sa.Connection, books: Iterable[Mapping[str, Any]]) -> Ite
         for book in books
         if book["state"] in PAID_STATES
     }
-    paid = "SELECT out_trade_no, transaction_id, amount_fen FROM payments WHERE status = 'paid'"
+    paid = (
+        "SELECT out_trade_no, transaction_id, amount_fen FROM payments "
+        "WHERE status = 'paid' AND gateway = 'wechat_pay'"
+    )
     ours = {row[0]: (row[1], row[2]) for row in _rows(connection, paid)}
     for number in sorted(theirs.keys() | ours.keys()):
         if theirs.get(number) != ours.get(number):
@@ -69,7 +72,7 @@ _GIVEN_BACK = """
       (SELECT COALESCE(SUM(r.amount_fen), 0) FROM refunds r WHERE r.payment_id = p.id AND r.status = 'succeeded'),
       (SELECT COALESCE(SUM(l.amount_fen), 0) FROM ledger_entries l JOIN refunds r ON r.id = l.source_id
        WHERE l.source_type = 'refund' AND r.payment_id = p.id),
-      o.status, b.credit_account
+      o.status, b.credit_account, p.gateway
     FROM payments p JOIN orders o ON o.id = p.order_id
     JOIN ledger_entries b ON b.source_type = 'payment' AND b.source_id = p.id WHERE p.status = 'paid'
 """
@@ -83,8 +86,10 @@ def _money_back(connection: sa.Connection, refunds: Iterable[Mapping[str, Any]])
         elif one["status"] != "CLOSED":
             yield f"{one['out_refund_no']}: WeChat has it as {one['status']}"
     for row in _rows(connection, _GIVEN_BACK):
-        number, amount, reserved, refunded, succeeded, posted, status, account = row
-        sums = {given[number], refunded, succeeded, posted, reserved}
+        number, amount, reserved, refunded, succeeded, posted, status, account, gateway = row
+        # Of what people sent to people WeChat Pay knows nothing.
+        theirs = given[number] if gateway == "wechat_pay" else refunded
+        sums = {theirs, refunded, succeeded, posted, reserved}
         if len(sums) != 1 or refunded > amount:
             yield f"{number}: WeChat gave {given[number]} back, we have {tuple(row)}"
         if account == "sales" and (refunded == amount) != (status == "refunded"):
@@ -148,7 +153,7 @@ def _work(connection: sa.Connection) -> Iterable[str]:
     # What watches over an order that nobody paid yet is at rest.
     statement = (
         "SELECT kind, effect_key, status, last_error FROM outbox "
-        "WHERE status <> 'done' AND kind <> 'watch_payment'"
+        "WHERE status <> 'done' AND kind NOT IN ('watch_payment', 'transfer_overdue')"
     )
     for kind, key, status, error in _rows(connection, statement):
         yield f"work {kind} {key} is {status}: {error}"

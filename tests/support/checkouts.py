@@ -9,8 +9,8 @@ from flask_babel import force_locale
 from portal.kit import clock
 from portal.licenses.models import License
 from portal.orders.models import Order
-from portal.payments.checkout_state import CheckoutPage, CheckoutState
-from portal.payments.models import Payment
+from portal.payments.checkout_state import CheckoutPage, CheckoutState, TransferFacts
+from portal.payments.models import Payment, TransferStatus
 from portal.payments.queries import Purchase, Sums
 
 _STATUS = {
@@ -21,10 +21,19 @@ _STATUS = {
     CheckoutState.EXPIRED: "expired",
     CheckoutState.CANCELLED: "cancelled",
     CheckoutState.FAILED: "failed",
+    CheckoutState.TRANSFER_REFUSED: "failed",
+    CheckoutState.TRANSFER_ENDED: "expired",
     CheckoutState.REFUNDING: "completed",
     CheckoutState.REFUND_ABNORMAL: "completed",
     CheckoutState.PARTIALLY_REFUNDED: "completed",
     CheckoutState.REFUNDED: "refunded",
+}
+_TRANSFERS = {
+    CheckoutState.TRANSFER_WAITING: TransferStatus.WAITING,
+    CheckoutState.TRANSFER_TOLD: TransferStatus.TOLD,
+    CheckoutState.TRANSFER_MISMATCH: TransferStatus.MISMATCH,
+    CheckoutState.TRANSFER_REFUSED: TransferStatus.REFUSED,
+    CheckoutState.TRANSFER_ENDED: TransferStatus.WAITING,
 }
 _UNDER_WAY = {CheckoutState.REFUNDING: "processing", CheckoutState.REFUND_ABNORMAL: "abnormal"}
 _SUMS = {
@@ -69,9 +78,26 @@ def checkout_in(state: CheckoutState, was_code_shown: bool = True) -> CheckoutPa
         bought_by=_bought_by(state),
         returned_fen=_SUMS.get(state, (0, 0))[1],
     )
-    page = CheckoutPage(purchase)
+    page = CheckoutPage(purchase, _transfer(state))
     assert page.state is state
     return page
+
+
+def _transfer(state: CheckoutState) -> TransferFacts | None:
+    if state not in _TRANSFERS:
+        return None
+    return TransferFacts(
+        reference="7K4M29QX",
+        status=_TRANSFERS[state],
+        receiver="Teacher Wang",
+        note_zh="请在工作日转账。",
+        note_en="On working days, please.",
+        has_code=True,
+        told_number=None,
+        told_picture=False,
+        came_fen=9800,
+        refusal="nothing came",
+    )
 
 
 def _bought_by(state: CheckoutState) -> Sums | None:
@@ -103,6 +129,7 @@ def drawn(
         "poll_url": "/checkout/8k3hq2v9x0m4t7w1c5zr/status",
         "check_url": "/checkout/8k3hq2v9x0m4t7w1c5zr/check",
         "cancel_url": "/checkout/8k3hq2v9x0m4t7w1c5zr/cancel",
+        "tell_url": "/checkout/8k3hq2v9x0m4t7w1c5zr/transfer",
         "phone_url": None,
         "device": "desktop",
         "next_ms": 600_000,

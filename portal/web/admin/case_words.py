@@ -81,6 +81,10 @@ KINDS = {
         _l("Refund waits too long"),
         _l("It is asked about again and again, and closes by itself. Look at the account's balance."),
     ),
+    CaseKind.TRANSFER_WAITING: Words(
+        _l("Transfer waits too long"),
+        _l("The learner says that it was made. Look whether it came, and confirm or refuse it on its page."),
+    ),
 }
 
 ACTS = {

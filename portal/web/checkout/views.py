@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
@@ -10,6 +12,7 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import login_required
 
+from portal.catalogue.models import Course
 from portal.catalogue.queries import course_of
 from portal.kit import clock
 from portal.kit.errors import Invalid, NotFound
@@ -20,9 +23,11 @@ from portal.orders.services import NotForSale, PriceChanged
 from portal.payments.checkout_state import CheckoutPage, CheckoutState
 from portal.payments.close import check_order, close_order, start_closing
 from portal.payments.queries import Purchase, poll_row, purchase_of
-from portal.payments.start import GatewayAway, begin_checkout
+from portal.payments.start import Begun, GatewayAway, begin_checkout
 from portal.payments.watch import note_watcher
 from portal.switchboard.services import SalesPaused
+from portal.tools import Tools
+from portal.transfers.queries import checkout_of
 from portal.web.auth import current_learner
 from portal.web.limits import limiter
 from portal.web.tools import tools
@@ -34,30 +39,44 @@ _PRICE = re.compile(r"\d{1,9}", re.ASCII)
 _ORDER_ID = re.compile(r"[0-9a-z]{20}", re.ASCII)
 
 
-def _learner() -> Learner:
-    learner = current_learner()
-    assert learner is not None
-    return learner
+def learner() -> Learner:
+    """Return who is signed in, for a view that asks for it."""
+    found = current_learner()
+    assert found is not None
+    return found
 
 
-def _account() -> str:
-    return f"account:{_learner().id}"
+def account() -> str:
+    """Return what limits count by."""
+    return f"account:{learner().id}"
 
 
-def _purchase(order_id: str, *, with_qr: bool = False) -> Purchase:
+def purchase(order_id: str, *, with_qr: bool = False) -> Purchase:
+    """Return the purchase of whoever is signed in.
+
+    Raises:
+        NotFound: there is none, or it is another's.
+    """
     if not _ORDER_ID.fullmatch(order_id):
         raise NotFound
-    return purchase_of(_learner(), order_id, with_qr=with_qr)
+    return purchase_of(learner(), order_id, with_qr=with_qr)
 
 
 @bp.post("/courses/<course_id>/buy")
 @login_required
-@limiter.limit("10/minute;60/hour", key_func=_account)
+@limiter.limit("10/minute;60/hour", key_func=account)
 def buy(course_id: str) -> ResponseReturnValue:
     """Place the order, or return to the one that is open; an owned course leads to its license."""
+    return begin(course_id, begin_checkout)
+
+
+def begin(
+    course_id: str, place: Callable[[Learner, Course, int | None, Tools], Begun]
+) -> ResponseReturnValue:
+    """Place an order by `place`, and lead to where it is paid, or to why not."""
     course = course_of(course_id)
     try:
-        begun = begin_checkout(_learner(), course, _seen_price(), tools())
+        begun = place(learner(), course, _seen_price(), tools())
     except AlreadyOwned as error:
         if error.facts["license_id"] is None:
             return redirect(url_for("storefront.course", course_id=course.id), 303)
@@ -93,11 +112,16 @@ def _seen_price() -> int | None:
 @login_required
 def show(order_id: str) -> ResponseReturnValue:
     """The page of an order, in whatever state it is."""
-    checkout = CheckoutPage(_purchase(order_id))
+    checkout = checkout_of(purchase(order_id))
     return render_template("checkout/show.html", **_facts(checkout), refresh_count=_refresh_count())
 
 
-def _facts(checkout: CheckoutPage) -> dict[str, object]:
+def facts_of(found: Purchase) -> dict[str, Any]:
+    """Return what the templates of the checkout are given."""
+    return _facts(checkout_of(found))
+
+
+def _facts(checkout: CheckoutPage) -> dict[str, Any]:
     order_id = checkout.order.public_id
     settings = tools().settings
     return {
@@ -105,6 +129,7 @@ def _facts(checkout: CheckoutPage) -> dict[str, object]:
         "poll_url": url_for("checkout.status", order_id=order_id),
         "check_url": url_for("checkout.check", order_id=order_id),
         "cancel_url": url_for("checkout.cancel", order_id=order_id),
+        "tell_url": url_for("checkout.transfer", order_id=order_id),
         "phone_url": _sandbox_phone(checkout),
         "device": _device(),
         "next_ms": checkout.poll_seconds * 1000,
@@ -135,12 +160,12 @@ def _device() -> str:
 
 @bp.get("/checkout/<order_id>/status")
 @login_required
-@limiter.limit("300/minute", key_func=_account)
+@limiter.limit("300/minute", key_func=account)
 def status(order_id: str) -> ResponseReturnValue:
     """What the page polls: unchanged (304), or the partial it was drawn with and whether to stop."""
     if not _ORDER_ID.fullmatch(order_id):
         raise NotFound
-    row = poll_row(_learner().id, order_id)
+    row = poll_row(learner().id, order_id)
     is_over = row.status == OrderStatus.PENDING and clock.now() >= row.expires_at
     if row.status == OrderStatus.PENDING and not row.closing and not is_over:
         note_watcher(order_id, row.created_at)
@@ -148,7 +173,7 @@ def status(order_id: str) -> ResponseReturnValue:
     etag = f"{row.version}-{row.status}-{int(is_over)}{int(is_late)}-{get_locale()}-{_device()}"
     if etag in request.if_none_match:
         return _polled(Response(status=304), etag)
-    checkout = CheckoutPage(_purchase(order_id))
+    checkout = checkout_of(purchase(order_id))
     body = {
         "state": checkout.state,
         "html": render_template("checkout/_status.html", **_facts(checkout)),
@@ -167,14 +192,14 @@ def _polled(response: Response, etag: str) -> Response:
 
 @bp.post("/checkout/<order_id>/check")
 @login_required
-@limiter.limit("60/minute", key_func=_account)
+@limiter.limit("60/minute", key_func=account)
 def check(order_id: str) -> ResponseReturnValue:
     """*I have paid*: really ask WeChat, at most once in 5 seconds for an order."""
-    purchase = _purchase(order_id)
-    if purchase.order.is_open:
-        check_order(purchase.order, tools())
-        purchase = _purchase(order_id)
-        if purchase.order.is_open and purchase.was_code_shown:
+    found = purchase(order_id)
+    if found.order.is_open:
+        check_order(found.order, tools())
+        found = purchase(order_id)
+        if found.order.is_open and found.was_code_shown:
             flash(
                 _(
                     "WeChat Pay has not confirmed a payment yet. If you have paid, wait a moment; do not pay again."
@@ -185,12 +210,12 @@ def check(order_id: str) -> ResponseReturnValue:
 
 @bp.post("/checkout/<order_id>/cancel")
 @login_required
-@limiter.limit("60/minute", key_func=_account)
+@limiter.limit("60/minute", key_func=account)
 def cancel(order_id: str) -> ResponseReturnValue:
     """Close the order at WeChat, then here; if the money was faster, it is paid."""
-    purchase = _purchase(order_id)
-    if start_closing(purchase.order, OrderStatus.CANCELLED, f"learner:{_learner().public_id}"):
-        close_order(purchase.order.id, tools())
+    found = purchase(order_id)
+    if start_closing(found.order, OrderStatus.CANCELLED, f"learner:{learner().public_id}"):
+        close_order(found.order.id, tools())
     return redirect(url_for("checkout.show", order_id=order_id), 303)
 
 
@@ -198,7 +223,7 @@ def cancel(order_id: str) -> ResponseReturnValue:
 @login_required
 def qr(order_id: str) -> ResponseReturnValue:
     """The code to scan, for its owner only, while it can be paid."""
-    checkout = CheckoutPage(_purchase(order_id, with_qr=True))
+    checkout = checkout_of(purchase(order_id, with_qr=True))
     payment = checkout.payment
     if checkout.state is not CheckoutState.AWAITING_PAYMENT or payment is None or payment.qr_svg is None:
         raise NotFound

@@ -15,6 +15,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
+from portal.catalogue.offers import modes_of
 from portal.catalogue.queries import CourseCard, cards_on_sale, course_of
 from portal.payments.queries import StandingKind, standing_of, standings_of
 from portal.web.auth import current_learner
@@ -55,7 +56,11 @@ def course(course_id: str) -> Response:
     """Show a course, its price, and the one thing this visitor can do next."""
     shown = course_of(course_id)
     standing = standing_of(_learner_id(), shown)
-    response = make_response(render_template("storefront/course.html", course=shown, standing=standing))
+    transfer_mode = modes_of([shown.id])[shown.id]
+    page = render_template(
+        "storefront/course.html", course=shown, standing=standing, transfer_mode=transfer_mode
+    )
+    response = make_response(page)
     count_view(shown.id, response)
     return response
 

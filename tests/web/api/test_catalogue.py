@@ -60,7 +60,14 @@ def test_the_ways_to_pay_are_public(client):
                 "available": True,
                 "currencies": ["CNY"],
                 "kinds": ["course"],
-            }
+            },
+            {
+                "id": "transfer",
+                "name": "Transfer to the instructor",
+                "available": True,
+                "currencies": ["CNY"],
+                "kinds": ["course"],
+            },
         ]
     }
 

@@ -57,12 +57,12 @@ def busy_editor(shop) -> Editor:
 def _is_by_contract(interaction: Any) -> bool:
     """Tell whether a good request was refused for what happened before it, which no schema can say.
 
-    A key that stood for another body, and a course that is free.
+    A key that stood for another body, a course that is free, and a way to pay that a course is not sold by.
     """
     response = interaction.response if interaction is not None else None
     if response is None or response.status_code != 422:
         return False
-    return response.json()["code"] in {"idempotency_mismatch", "not_for_sale"}
+    return response.json()["code"] in {"idempotency_mismatch", "not_for_sale", "way_not_offered"}
 
 
 def run(app: Flask, headers: dict[str, str]) -> tuple[int, list[str]]:

@@ -25,6 +25,11 @@ SAYS = {
     CheckoutState.PARTIALLY_REFUNDED: ("部分款项已退回", "A part of your payment went back to you"),
     CheckoutState.REFUNDED: ("款项已退回", "Your money went back to you"),
     CheckoutState.REFUND_ABNORMAL: ("退款比平时慢", "Your refund takes longer than usual"),
+    CheckoutState.TRANSFER_WAITING: ("请转账 ¥99.00", "Send ¥99.00 by transfer"),
+    CheckoutState.TRANSFER_TOLD: ("请不要再次付款", "Please do not pay again"),
+    CheckoutState.TRANSFER_MISMATCH: ("到账金额不符", "¥98.00 came, and the price is ¥99.00"),
+    CheckoutState.TRANSFER_REFUSED: ("未找到您的转账", "Please do not send it twice"),
+    CheckoutState.TRANSFER_ENDED: ("订单已关闭", "Did you send the money all the same?"),
 }
 CAN = {
     CheckoutState.PREPARING: {"/cancel"},
@@ -42,6 +47,11 @@ CAN = {
     CheckoutState.PARTIALLY_REFUNDED: {"/download", "/account/orders/"},
     CheckoutState.REFUNDED: {"/account/orders/", "/courses/cpp-primer-5th"},
     CheckoutState.REFUND_ABNORMAL: {"/account/orders/", "mailto:"},
+    CheckoutState.TRANSFER_WAITING: {"/transfer", "/cancel"},
+    CheckoutState.TRANSFER_TOLD: {"/transfer", "mailto:"},
+    CheckoutState.TRANSFER_MISMATCH: {"mailto:"},
+    CheckoutState.TRANSFER_REFUSED: {"mailto:", "/courses/cpp-primer-5th"},
+    CheckoutState.TRANSFER_ENDED: {"/transfer", "/courses/cpp-primer-5th"},
 }
 NOT_CHARGED = re.compile("扣款|not been charged|nothing has been charged")
 each_state = pytest.mark.parametrize("state", CheckoutState, ids=str)
@@ -129,7 +139,8 @@ class TestTheCode:
         assert 'href="http://127.0.0.1:8100/phone"' in offered
 
     def test_it_is_gone_in_every_other_state(self, app):
-        for state in set(CheckoutState) - {CheckoutState.AWAITING_PAYMENT}:
+        # A transfer has a code too, which is the receiver's own.
+        for state in set(CheckoutState) - {CheckoutState.AWAITING_PAYMENT, CheckoutState.TRANSFER_WAITING}:
             assert "<img" not in drawn(app, checkout_in(state), "en")
 
 

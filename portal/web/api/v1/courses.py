@@ -6,8 +6,10 @@ from flask import Response
 from flask_babel import get_locale
 
 from portal.catalogue import queries
-from portal.catalogue.models import Course
+from portal.catalogue.models import Course, OfferMode
+from portal.catalogue.offers import modes_of
 from portal.devices.models import Scope
+from portal.payments.attempts import TRANSFER, WECHAT_PAY
 from portal.payments.queries import StandingKind, standings_of
 from portal.web.api.answers import answer, written
 from portal.web.api.limits import per_address
@@ -17,6 +19,11 @@ from portal.web.bearer import token_holder
 from portal.web.tools import tools
 
 bp = Resource("courses", __name__, "/courses", "Courses on sale.")
+_METHODS = {
+    OfferMode.OFF: [WECHAT_PAY],
+    OfferMode.BESIDE: [WECHAT_PAY, TRANSFER],
+    OfferMode.ONLY: [TRANSFER],
+}
 _OWNED = frozenset({StandingKind.OWNED, StandingKind.PREPARING})
 
 
@@ -44,6 +51,7 @@ def _facts(found: list[Course]) -> list[dict[str, Any]]:
     sees_owned = holder is not None and Scope.CATALOG in holder.scopes
     standings = standings_of(holder.learner.id, found) if holder is not None and sees_owned else {}
     locale = str(get_locale())
+    modes = modes_of([one.id for one in found])
     facts = []
     for one in found:
         fact = {
@@ -56,6 +64,7 @@ def _facts(found: list[Course]) -> list[dict[str, Any]]:
             "amount": one.price_fen,
             "currency": one.currency,
             "license_days": one.license_days,
+            "payment_methods": [] if one.is_free else _METHODS[modes[one.id]],
             "buy_url": f"{tools().settings.PORTAL_BASE_URL}/courses/{one.id}",
         }
         if sees_owned:

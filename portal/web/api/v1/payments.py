@@ -13,11 +13,13 @@ from portal.idempotency.services import Call
 from portal.kit.errors import BadRequest, Conflict
 from portal.learners.models import Learner
 from portal.orders.models import OrderStatus
-from portal.payments.attempts import WECHAT_PAY
+from portal.payments.attempts import TRANSFER, WECHAT_PAY
 from portal.payments.close import close_order, start_closing
-from portal.payments.once import BegunOnce, begin_checkout_once
+from portal.payments.once import BegunOnce, Recording, begin_checkout_once
 from portal.payments.queries import Purchase, purchase_of
+from portal.payments.start import record_checkout
 from portal.payments.watch import note_watcher
+from portal.transfers.start import begin_transfer
 from portal.web.api.answers import answer, is_known, not_modified, with_headers, written
 from portal.web.api.limits import changes, new_orders, per_account, per_address, per_session
 from portal.web.api.resource import Resource, known_form, path_id
@@ -37,6 +39,9 @@ _KEY_PARAMETER = {
     "description": "A random text of one's own for this call; a repeat with it has no second effect.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
+
+
+_RECORDINGS: dict[str, Recording] = {WECHAT_PAY: record_checkout, TRANSFER: begin_transfer}
 
 
 class IdempotencyKeyMissing(BadRequest):
@@ -60,10 +65,11 @@ class AlreadyPaid(Conflict):
 @bp.alt_response(200, schema=schemas.Session, description="The open session of this learner for this product")
 @bp.doc(parameters=[_KEY_PARAMETER])
 def begin(body: dict[str, Any]) -> Response:
-    """Open a session, or return the one that is open."""
+    """Open a session, or return the one that is open, in whichever way it is to be paid."""
     learner = learner_of_token()
     asked = _call(learner, body)
-    begun = begin_checkout_once(learner, body["product_id"], asked, tools())
+    record = _RECORDINGS[body["payment_method"]]
+    begun = begin_checkout_once(learner, body["product_id"], asked, tools(), record)
     if begun.answer is not None:
         replayed = with_headers(Response(begun.answer, begun.status, content_type="application/json"))
         replayed.headers["Idempotency-Replayed"] = "true"
@@ -147,4 +153,11 @@ def methods(_query: dict[str, Any]) -> Response:
         "currencies": ["CNY"],
         "kinds": [ProductKind.COURSE.value],
     }
-    return answer(written(schemas.Methods, {"items": [wechat_pay]}))
+    transfer = {
+        "id": TRANSFER,
+        "name": _("Transfer to the instructor"),
+        "available": True,
+        "currencies": ["CNY"],
+        "kinds": [ProductKind.COURSE.value],
+    }
+    return answer(written(schemas.Methods, {"items": [wechat_pay, transfer]}))

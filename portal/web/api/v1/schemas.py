@@ -10,7 +10,7 @@ from portal.web.api.parsing import QueryDate, QueryInteger, Text
 
 SESSION_STATES = ("pending", "paid", "completed", "expired", "cancelled", "failed", "refunded")
 LICENSE_STATES = ("active", "expired", "revoked", "superseded")
-PAYMENT_METHODS = ("wechat_pay",)
+PAYMENT_METHODS = ("wechat_pay", "transfer")
 TRANSACTION_TYPES = ("payment", "refund")
 SESSION_ID = "[0-9a-z]{20}"
 LICENSE_ID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -60,6 +60,9 @@ class Course(Shape):
     currency = f.String(required=True)
     license_days = f.Integer(required=True, metadata=says("How long a license lasts."))
     owned = f.Boolean(metadata=says("Only with a token that allows `catalog`."))
+    payment_methods = f.List(
+        f.String(), required=True, metadata=says("The ways to pay for it; none for a free one.")
+    )
     buy_url = f.String(required=True, metadata=says("The page to buy it on.", format="uri"))
 
 

@@ -11,6 +11,7 @@ from portal.licenses.models import License
 from portal.payments.attempts import WECHAT_PAY
 from portal.payments.checkout_state import CheckoutPage, CheckoutState
 from portal.payments.queries import Purchase
+from portal.transfers.queries import checkout_of
 from portal.web.tools import tools
 
 S = CheckoutState
@@ -26,6 +27,10 @@ _STATUS = {
     S.EXPIRED: "expired",
     S.CANCELLED: "cancelled",
     S.FAILED: "failed",
+    S.TRANSFER_WAITING: "pending",
+    S.TRANSFER_TOLD: "pending",
+    S.TRANSFER_MISMATCH: "pending",
+    S.TRANSFER_REFUSED: "failed",
     S.REFUND_DUE: "refunded",
     S.REFUNDED: "refunded",
 }
@@ -42,6 +47,18 @@ _MESSAGES = {
     S.EXPIRED: _l("The time to pay is over and you were not charged. Start again when you like."),
     S.CANCELLED: _l("The order was cancelled and you were not charged."),
     S.FAILED: _l("WeChat Pay did not accept the order. You were not charged; please try again."),
+    S.TRANSFER_WAITING: _l(
+        "Open the page of this order: it shows whom to send the money to, and the reference to write beside it. "
+        "Say there when you have."
+    ),
+    S.TRANSFER_TOLD: _l(
+        "A person is looking for your transfer. The license comes as soon as it is confirmed."
+    ),
+    S.TRANSFER_MISMATCH: _l(
+        "Another amount came than the price. Please do not send more; we will write to you about it."
+    ),
+    S.TRANSFER_REFUSED: _l("We did not find your transfer. If you did send the money, please write to us."),
+    S.TRANSFER_ENDED: _l("The order is closed. If you did send the money, say so on the page of this order."),
     S.REFUND_DUE: _l("You paid for something you have already, or twice. The money goes back to you."),
     S.REFUNDING: _l("Your money is on its way back to you."),
     S.REFUND_ABNORMAL: _l(
@@ -56,7 +73,7 @@ _PAID_TWICE = _l("Your license is ready. You paid twice: the second payment goes
 
 def session_facts(purchase: Purchase) -> dict[str, Any]:
     """Return a session's facts, for `schemas.Session`."""
-    checkout, locale = CheckoutPage(purchase), str(get_locale())
+    checkout, locale = checkout_of(purchase), str(get_locale())
     order, payment = purchase.order, purchase.payment
     is_payable = checkout.state is S.AWAITING_PAYMENT and payment is not None
     return {
@@ -108,7 +125,7 @@ def _license(found: License | None) -> dict[str, Any] | None:
 
 def session_etag(purchase: Purchase) -> str:
     """Return what changes whenever the session's facts do, without writing them."""
-    checkout = CheckoutPage(purchase)
+    checkout = checkout_of(purchase)
     parts = (
         purchase.order.public_id,
         purchase.order.version,

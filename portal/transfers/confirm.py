@@ -1,0 +1,307 @@
+"""Staff say what came: confirmed it is settled as any payment is, refused the learner is told why.
+
+Locks are taken in the order of `payments/settle.py`: payment and order, then the transfer.
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from portal.approvals.services import (
+    ChangedSinceAsked,
+    OwnRequest,
+    check_approver,
+    digest_of,
+    may_act_alone,
+)
+from portal.audit import services as audit
+from portal.cases.models import Case, CaseKind
+from portal.cases.services import resolve_case, settle_case
+from portal.gateways.base import PaymentNotice, PaymentState
+from portal.grants.models import Grant
+from portal.kit import clock
+from portal.kit.db import changed_one, db, transactional
+from portal.kit.errors import Conflict, Invalid, NotFound
+from portal.learners.models import Learner
+from portal.orders.models import Order, OrderStatus
+from portal.orders.services import move_order, touch
+from portal.outbox import services as outbox
+from portal.payments.attempts import TRANSFER, end_attempt
+from portal.payments.models import Payment, PaymentStatus, TransferStatus, VerifiedBy
+from portal.payments.rights import checked_reason
+from portal.payments.settle import TRADE_TYPES, lock_payment, settle_payment
+from portal.pictures.formats import Stripped
+from portal.pictures.models import Picture
+from portal.pictures.services import keep_picture
+from portal.tools import Tools
+from portal.transfers.models import Transfer
+from portal.transfers.tell import AlreadyDecided, transfer_for_update
+
+_NUMBER = re.compile(r"[0-9A-Za-z-]{6,64}", re.ASCII)
+UNDECIDED = (TransferStatus.WAITING, TransferStatus.TOLD, TransferStatus.MISMATCH)
+_CONFIRMABLE = (*UNDECIDED, TransferStatus.REFUSED)
+
+
+class BadNumber(Invalid):
+    """The number of a transfer has 6 to 64 letters, digits and hyphens."""
+
+    code = "bad_number"
+
+
+class NoPicture(Invalid):
+    """Neither the learner nor the staff showed a picture of the transfer."""
+
+    code = "no_picture"
+
+
+class NumberUsed(Conflict):
+    """The transfer's number stands for another order, payment or grant; `facts["what"]` names it."""
+
+    code = "number_used"
+
+
+@dataclass(frozen=True)
+class Received:
+    """What a person saw in the receiver's WeChat. `picture` None: the learner's, or one shown before, is enough."""
+
+    amount_fen: int
+    number: str
+    picture: Stripped | None = None
+
+
+@transactional
+def check_transfer(
+    person: Learner, reference: str, received: Received, courses: Collection[str] | None, tools: Tools
+) -> TransferStatus:
+    """Enter what came. The order's amount confirms it, at once where one person is enough; another is a case.
+
+    Args:
+        courses: only transfers for these courses; None for all.
+
+    Returns how the transfer stands now.
+
+    Raises:
+        NotFound: there is no such transfer.
+        OwnRequest: it is the person's own purchase.
+        AlreadyDecided, BadNumber, NumberUsed, NoPicture: nothing was recorded.
+    """
+    payment, transfer = _locked(reference, courses)
+    if transfer.status not in _CONFIRMABLE:
+        raise AlreadyDecided
+    if payment.learner_id == person.id:
+        raise OwnRequest
+    _check_number(received.number, transfer)
+    _enter(person, transfer, received)
+    audit.record(
+        "transfer.checked",
+        f"order:{payment.order_public_id}",
+        _actor(person),
+        reference=reference,
+        amount_fen=received.amount_fen,
+        number=received.number,
+        digest=digest(transfer),
+    )
+    if received.amount_fen != payment.amount_fen:
+        _settle(payment, transfer, TransferStatus.MISMATCH, tools)
+    elif may_act_alone(person.id, payment.amount_fen, tools.settings):
+        _settle(payment, transfer, TransferStatus.CONFIRMED, tools)
+        _note_confirmed(payment, transfer, person)
+    return TransferStatus(transfer.status)
+
+
+def _actor(person: Learner) -> str:
+    return f"staff:{person.public_id}"
+
+
+def _locked(reference: str, courses: Collection[str] | None) -> tuple[Any, Transfer]:
+    query = (
+        sa.select(Payment.out_trade_no, Transfer.id)
+        .join(Transfer, Transfer.payment_id == Payment.id)
+        .where(Transfer.reference == reference)
+    )
+    if courses is not None:
+        query = query.where(Transfer.course_id.in_(courses))
+    found = db.session.execute(query).first()
+    if found is None:
+        raise NotFound
+    payment = lock_payment(found.out_trade_no)
+    return payment, transfer_for_update(found.id)
+
+
+def _check_number(number: str, transfer: Transfer) -> None:
+    if not _NUMBER.fullmatch(number):
+        raise BadNumber
+    other = db.session.scalar(
+        sa.select(Order.public_id)
+        .join(Transfer, Transfer.order_id == Order.id)
+        .where(Transfer.number_key == number, Transfer.id != transfer.id)
+    ) or db.session.scalar(
+        sa.select(Order.public_id)
+        .join(Payment, Payment.order_id == Order.id)
+        .where(
+            sa.or_(Payment.transaction_id == number, Payment.out_trade_no == number),
+            Payment.id != transfer.payment_id,
+        )
+    )
+    other = other or db.session.scalar(sa.select(Grant.public_id).where(Grant.reference_key == number))
+    if other is not None:
+        raise NumberUsed(what=other)
+
+
+def _enter(person: Learner, transfer: Transfer, received: Received) -> None:
+    if received.picture is not None:
+        transfer.picture_id = keep_picture(received.picture)
+    if transfer.picture_id is None and transfer.told_picture_id is None:
+        raise NoPicture
+    transfer.status = TransferStatus.CHECKED.value
+    transfer.amount_fen = received.amount_fen
+    transfer.number = transfer.number_key = received.number
+    transfer.checked_by, transfer.checked_at = person.id, clock.now()
+    transfer.approved_by = transfer.refusal = transfer.decided_at = None
+    # The unique key on the number answers here, before anything is settled by it.
+    db.session.flush()
+    touch(transfer.order_id)
+
+
+def digest(transfer: Transfer) -> str:
+    """Return the digest of what is to be confirmed: which payment, how much came, by which transfer, who saw it."""
+    pictures = (transfer.picture_id, transfer.told_picture_id)
+    shown = sorted(db.session.scalars(sa.select(Picture.sha256).where(Picture.id.in_(pictures))))
+    return digest_of(
+        payment_id=transfer.payment_id,
+        amount_fen=transfer.amount_fen,
+        number=transfer.number,
+        checked_by=transfer.checked_by,
+        pictures=",".join(shown),
+    )
+
+
+@transactional
+def approve_transfer(
+    person: Learner, reference: str, shown: str, courses: Collection[str] | None, tools: Tools
+) -> TransferStatus:
+    """Agree with what another entered, and settle it.
+
+    Args:
+        shown: the digest of what the approver was shown.
+
+    Raises:
+        NotFound, AlreadyDecided, OwnRequest, ChangedSinceAsked: nothing was done.
+    """
+    payment, transfer = _locked(reference, courses)
+    if transfer.status != TransferStatus.CHECKED:
+        raise AlreadyDecided
+    if payment.learner_id == person.id:
+        raise OwnRequest
+    assert transfer.checked_by is not None
+    check_approver(transfer.checked_by, person.id, tools.settings)
+    if shown != digest(transfer):
+        raise ChangedSinceAsked
+    if person.id != transfer.checked_by:
+        transfer.approved_by = person.id
+    _settle(payment, transfer, TransferStatus.CONFIRMED, tools)
+    _note_confirmed(payment, transfer, person)
+    return TransferStatus(transfer.status)
+
+
+def _settle(payment: Any, transfer: Transfer, target: TransferStatus, tools: Tools) -> None:
+    """Bring the money to the one place that makes it a fact; another amount becomes a case there."""
+    assert transfer.number is not None
+    notice = PaymentNotice(
+        gateway=TRANSFER,
+        mchid=TRANSFER,
+        appid=TRANSFER,
+        out_trade_no=payment.out_trade_no,
+        state=PaymentState.PAID,
+        transaction_id=transfer.number,
+        trade_type=TRADE_TYPES[TRANSFER],
+        amount_fen=transfer.amount_fen,
+        currency=payment.currency,
+        paid_at=clock.now(),
+    )
+    db.session.flush()
+    settle_payment(notice, VerifiedBy.PERSON, tools)
+    _move(transfer, (TransferStatus.CHECKED,), target)
+    outbox.settle_effect(f"transfer_overdue:{transfer.id}")
+    settle_case(CaseKind.TRANSFER_WAITING, transfer.reference, "decided")
+
+
+def _note_confirmed(payment: Any, transfer: Transfer, person: Learner) -> None:
+    earlier = sa.select(Case.id).where(
+        Case.payment_id == transfer.payment_id, Case.kind == CaseKind.MISMATCH.value
+    )
+    for case_id in db.session.scalars(earlier):
+        resolve_case(case_id, "the whole amount came")
+    audit.record(
+        "transfer.confirmed",
+        f"order:{payment.order_public_id}",
+        _actor(person),
+        reference=transfer.reference,
+        amount_fen=transfer.amount_fen,
+        number=transfer.number,
+        alone=transfer.approved_by is None,
+    )
+
+
+def _move(
+    transfer: Transfer, sources: Collection[TransferStatus], target: TransferStatus, **values: Any
+) -> None:
+    """Move a transfer on by compare-and-set, whatever the lock before was worth.
+
+    Raises:
+        AlreadyDecided: somebody was faster.
+    """
+    moved = db.session.execute(
+        sa.update(Transfer)
+        .where(Transfer.id == transfer.id, Transfer.status.in_([source.value for source in sources]))
+        .values(status=target.value, decided_at=clock.now(), **values)
+        .execution_options(synchronize_session=False)
+    )
+    if not changed_one(moved):
+        raise AlreadyDecided
+    db.session.refresh(transfer)
+    touch(transfer.order_id)
+
+
+@transactional
+def send_back(person: Learner, reference: str, reason: str, courses: Collection[str] | None) -> None:
+    """Take what was entered back, one's own or another's: nobody agrees with it, and it is to be looked at anew.
+
+    Raises:
+        NotFound, AlreadyDecided, BadReason: nothing was done.
+    """
+    reason = checked_reason(reason)
+    payment, transfer = _locked(reference, courses)
+    if transfer.status != TransferStatus.CHECKED:
+        raise AlreadyDecided
+    status = TransferStatus.WAITING if transfer.told_at is None else TransferStatus.TOLD
+    _move(transfer, (TransferStatus.CHECKED,), status, number_key=None)
+    audit.record("transfer.sent_back", f"order:{payment.order_public_id}", _actor(person), reason=reason)
+
+
+@transactional
+def refuse_transfer(person: Learner, reference: str, reason: str, courses: Collection[str] | None) -> None:
+    """Say that no such money came. The order ends, and the learner gets a mail with the reason.
+
+    Money that shows up later can still be confirmed: then it is late, and honoured as such.
+
+    Raises:
+        NotFound, AlreadyDecided, BadReason: nothing was done.
+    """
+    reason = checked_reason(reason)
+    payment, transfer = _locked(reference, courses)
+    if transfer.status not in UNDECIDED:
+        raise AlreadyDecided
+    _move(transfer, UNDECIDED, TransferStatus.REFUSED, refusal=reason)
+    end_attempt(transfer.payment_id, PaymentStatus.CLOSED)
+    if payment.order_status == OrderStatus.PENDING:
+        move_order(transfer.order_id, OrderStatus.FAILED, closed_at=clock.now())
+    outbox.settle_effect(f"transfer_overdue:{transfer.id}")
+    settle_case(CaseKind.TRANSFER_WAITING, transfer.reference, "refused")
+    # It may be refused again, after somebody looked again.
+    moment = clock.iso(transfer.decided_at) if transfer.decided_at else ""
+    outbox.add("mail_transfer_refused", f"mail_transfer_refused:{transfer.id}:{moment}", transfer.id)
+    audit.record("transfer.refused", f"order:{payment.order_public_id}", _actor(person), reason=reason)

@@ -1,0 +1,223 @@
+"""A transfer that people confirm becomes a license once, and never one that nobody saw arrive."""
+
+import threading
+from email import policy
+from email.parser import BytesParser
+
+import pytest
+
+from portal.approvals.services import ChangedSinceAsked, OwnRequest
+from portal.cases.models import Case, CaseKind
+from portal.ledger.models import LedgerEntry
+from portal.licenses.models import License
+from portal.orders.models import OrderStatus
+from portal.outbox.models import Job
+from portal.transfers import confirm
+from portal.transfers.confirm import NoPicture, NumberUsed
+from portal.transfers.tell import AlreadyDecided
+
+pytestmark = pytest.mark.database
+
+
+def read(path):
+    return BytesParser(policy=policy.default).parsebytes(path.read_bytes())
+
+
+class TestConfirmed:
+    def test_one_person_within_the_limit_delivers_by_the_same_settle(self, desk, shop, count, mails):
+        buyer = shop.buyer()
+        order_id = desk.told(buyer)
+        assert desk.check(order_id) == "confirmed"
+        payment, order = shop.payment(order_id), shop.order(order_id)
+        assert (payment.status, payment.verified_by, payment.transaction_id) == (
+            "paid",
+            "person",
+            "1000050001",
+        )
+        assert order.status == OrderStatus.COMPLETED
+        assert count(LedgerEntry, LedgerEntry.debit_account == "gateway:transfer") == 1
+        assert buyer.state(order_id) == "delivered"
+        shop.work(2)
+        assert len(mails()) == 1
+        assert shop.calls(order_id, "query") == 0
+        assert shop.differences() == []
+
+    def test_above_the_limit_another_person_has_to_agree(self, desk, shop, count):
+        desk.limits(single_fen=0)
+        order_id, someone = desk.told(), desk.person()
+        assert desk.check(order_id, person=someone) == "checked"
+        assert count(License) == 0
+        with pytest.raises(OwnRequest):
+            desk.approve(order_id, person=someone)
+        assert count(License) == 0
+        assert desk.approve(order_id) == "confirmed"
+        assert count(License) == 1
+        with pytest.raises(AlreadyDecided):
+            desk.approve(order_id)
+        shop.work(2)
+        assert shop.differences() == []
+
+    def test_nobody_confirms_what_they_bought_themselves(self, desk, shop, count):
+        someone = shop.staff()
+        order_id = desk.told(someone)
+        with pytest.raises(OwnRequest):
+            desk.check(order_id, person=someone.learner)
+        assert count(License) == 0
+
+    def test_what_changed_since_it_was_shown_is_not_approved(self, desk, count):
+        desk.limits(single_fen=0)
+        order_id, someone = desk.told(), desk.person()
+        desk.check(order_id, person=someone)
+        shown, reference = desk.digest(order_id), desk.transfer(order_id).reference
+        desk.within(lambda: confirm.send_back(someone, reference, "wrong number", None))
+        desk.check(order_id, number="1000050002", person=someone)
+        with pytest.raises(ChangedSinceAsked):
+            desk.approve(order_id, digest=shown)
+        assert count(License) == 0
+
+    def test_twelve_confirmations_at_once_settle_once(self, desk, shop, count):
+        order_id, people = desk.told(), [desk.person() for _ in range(12)]
+        outcomes: list[str] = []
+
+        def check(person) -> None:
+            try:
+                outcomes.append(desk.check(order_id, person=person))
+            except AlreadyDecided:
+                outcomes.append("decided")
+
+        threads = [threading.Thread(target=check, args=(person,)) for person in people]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert outcomes.count("confirmed") == 1
+        assert [count(model) for model in (LedgerEntry, License)] == [1, 1]
+        assert count(Job, Job.kind == "mail_license") == 1
+        shop.work(2)
+        assert shop.differences() == []
+
+    def test_it_needs_a_picture_of_the_learners_or_of_the_staffs(self, desk, shop, count):
+        order_id = desk.order(shop.buyer())
+        with pytest.raises(NoPicture):
+            desk.check(order_id)
+        assert count(License) == 0
+
+
+class TestNumber:
+    def test_one_transfer_pays_one_order(self, desk, count):
+        first, second = desk.told(), desk.told()
+        desk.check(first)
+        with pytest.raises(NumberUsed):
+            desk.check(second)
+        assert count(License) == 1
+
+    def test_two_orders_at_once_by_one_transfer_pay_one(self, desk, shop, count):
+        orders, people = [desk.told() for _ in range(6)], [desk.person() for _ in range(6)]
+        refused: list[str] = []
+
+        def check(order_id, person) -> None:
+            try:
+                desk.check(order_id, person=person)
+            except NumberUsed:
+                refused.append(order_id)
+
+        threads = [threading.Thread(target=check, args=pair) for pair in zip(orders, people, strict=True)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(refused) == 5
+        assert count(License) == 1
+
+    def test_a_payment_of_wechat_pays_is_no_transfer(self, desk, shop):
+        paid = shop.buyer().buy()
+        shop.pay(paid)
+        shop.notify(paid)
+        with pytest.raises(NumberUsed):
+            desk.check(desk.told(), number=shop.payment(paid).transaction_id)
+
+
+class TestConflict:
+    def test_another_amount_is_a_case_and_no_license_until_the_whole_came(self, desk, shop, count):
+        buyer = shop.buyer()
+        order_id = desk.told(buyer)
+        assert desk.check(order_id, amount_fen=9899) == "mismatch"
+        assert [count(License), count(LedgerEntry)] == [0, 0]
+        assert count(Case, Case.kind == CaseKind.MISMATCH.value, Case.status == "open") == 1
+        assert buyer.state(order_id) == "transfer_mismatch"
+        assert desk.check(order_id, number="1000050002") == "confirmed"
+        assert count(Case, Case.status == "open") == 0
+        shop.work(2)
+        assert shop.differences() == []
+
+    def test_paid_by_wechat_pay_meanwhile_the_transfer_is_a_case_and_can_go_back(
+        self, desk, shop, clock, count
+    ):
+        buyer = shop.buyer()
+        first = buyer.buy()
+        clock.travel(hours=2)
+        shop.work(2)
+        order_id = desk.told(buyer)
+        shop.notify(first)
+        assert desk.check(order_id) == "confirmed"
+        assert count(License) == 1
+        assert count(Case, Case.kind == CaseKind.LATE_UNWANTED.value) == 1
+        assert count(LedgerEntry, LedgerEntry.credit_account == "unapplied") == 1
+        assert buyer.state(order_id) == "refund_due"
+
+    def test_paid_by_wechat_pay_afterwards_is_a_case_and_no_second_license(self, desk, shop, clock, count):
+        buyer = shop.buyer()
+        first = buyer.buy()
+        clock.travel(hours=2)
+        shop.work(2)
+        desk.check(desk.told(buyer))
+        shop.notify(first)
+        assert count(License) == 1
+        assert count(Case, Case.kind == CaseKind.LATE_UNWANTED.value) == 1
+
+    def test_confirmed_after_its_end_it_is_late_and_honoured(self, desk, shop, clock, count):
+        buyer = shop.buyer()
+        order_id = desk.order(buyer)
+        clock.travel(days=4)
+        buyer.sign_in_again()
+        shop.work(2)
+        assert shop.order(order_id).status == OrderStatus.EXPIRED
+        assert buyer.state(order_id) == "transfer_ended"
+        desk.tell(buyer, order_id)
+        assert buyer.state(order_id) == "transfer_told"
+        desk.check(order_id)
+        assert shop.order(order_id).status == OrderStatus.COMPLETED
+        assert count(License) == 1
+
+
+class TestRefused:
+    def test_it_ends_the_order_and_the_learner_is_told_why(self, desk, shop, mails, count):
+        buyer = shop.buyer()
+        order_id = desk.told(buyer)
+        desk.refuse(order_id)
+        assert shop.order(order_id).status == OrderStatus.FAILED
+        page = buyer.get(f"/checkout/{order_id}").get_data(as_text=True)
+        assert "nothing came" in page
+        assert "not been charged" not in page
+        shop.work()
+        assert "nothing came" in read(mails()[-1]).get_body(("plain",)).get_content()
+        # The money showed up all the same.
+        assert desk.check(order_id) == "confirmed"
+        assert count(License) == 1
+
+
+class TestWaiting:
+    def test_told_and_undecided_for_three_days_is_a_case_and_the_order_stays(self, desk, shop, clock, count):
+        order_id = desk.told()
+        clock.travel(days=3, minutes=1)
+        shop.work(2)
+        assert shop.order(order_id).status == OrderStatus.PENDING
+        assert count(Case, Case.kind == CaseKind.TRANSFER_WAITING.value, Case.status == "open") == 1
+        desk.check(order_id)
+        assert count(Case, Case.status == "open") == 0
+
+    def test_who_teaches_the_course_is_asked_to_look(self, desk, shop, mails):
+        teacher = desk.teacher()
+        desk.told()
+        shop.work()
+        assert [read(mail)["To"] for mail in mails()] == [teacher.email]
