@@ -17,7 +17,7 @@ from portal.cases.services import open_case
 from portal.config import Settings
 from portal.delivery.account_mail import mail_register_again, mail_reset
 from portal.delivery.device_mail import mail_new_device
-from portal.delivery.license_mail import mail_license
+from portal.delivery.license_mail import mail_license, mail_license_revoked
 from portal.delivery.transport import Mailer, MailNotSent
 from portal.devices.grants import sweep_grants
 from portal.devices.tokens import sweep_tokens
@@ -26,6 +26,7 @@ from portal.disputes.acts import send_act
 from portal.doctor import heartbeat
 from portal.gateways.base import GatewayError
 from portal.gateways.breaker import taking_turns
+from portal.gateways.calls import sweep_calls
 from portal.grants.bulk import bulk_step
 from portal.grants.services import BULK
 from portal.idempotency import services as idempotency
@@ -239,6 +240,7 @@ KINDS: dict[str, Kind] = {
     "mail_transfer_told": Kind(_mailing(mail_transfer_told), _MAIL_PAUSES, _DAY),
     "mail_transfer_refused": Kind(_mailing(mail_transfer_refused), _MAIL_PAUSES, _DAY),
     "mail_license": Kind(_mailing(mail_license), _MAIL_PAUSES, _DAY),
+    "mail_license_revoked": Kind(_mailing(mail_license_revoked), _MAIL_PAUSES, _DAY),
     "mail_new_device": Kind(_mailing(mail_new_device), _MAIL_PAUSES, _DAY),
     "mail_register_again": Kind(_mailing(mail_register_again), _MAIL_PAUSES, _DAY),
     # A link once drawn lives half an hour, sent or not: the next try comes well before its end.
@@ -355,9 +357,9 @@ def _fetch_keys(gateway: str, fetch: Callable[[], None]) -> None:
 
 
 def forget_what_is_over() -> int:
-    """Delete sessions, links, codes, tokens, keys and counts whose time is over; returns how many."""
+    """Delete sessions, links, codes, tokens, keys, counts and calls whose time is over; returns how many."""
     of_people = sweep_sessions() + sweep_resets() + sweep_throttles() + sweep_used_codes()
-    return of_people + sweep_grants() + sweep_tokens() + idempotency.forget_old()
+    return of_people + sweep_grants() + sweep_tokens() + idempotency.forget_old() + sweep_calls()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`users create|list|role|disable|reset-second-factor`: accounts, for the first administrator and a lost phone."""
+"""`users create|list|role|disable|enable|reset-second-factor`: accounts, for the first administrator and a lost phone."""
 
 import sys
 
@@ -133,3 +133,17 @@ def disable(email: str, reason: str, as_json: bool) -> None:
     except roles.LastAdmin:
         refuse("This is the only administrator. Make another one first.", as_json)
     show({"id": learner.public_id, "email": learner.email}, f"{learner.email} is closed.", as_json)
+
+
+@users.command("enable")
+@click.argument("email")
+@_reason_option
+@json_option
+def enable(email: str, reason: str, as_json: bool) -> None:
+    """Open the closed account of EMAIL again; its owner signs in anew."""
+    learner = _account(email, as_json)
+    try:
+        roles.enable(learner, audit.operator(), reason)
+    except roles.ChangedMeanwhile:
+        refuse(f"{learner.email} is not closed.", as_json)
+    show({"id": learner.public_id, "email": learner.email}, f"{learner.email} is open again.", as_json)

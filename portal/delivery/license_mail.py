@@ -1,4 +1,4 @@
-"""The receipt with the license."""
+"""Mails about licenses: the receipt with the license, and that one was taken away."""
 
 from typing import Any
 
@@ -53,3 +53,28 @@ def mail_license(license_id: str, effect_key: str, mailer: Mailer, settings: Set
     faults.point("mail.before_send")
     mailer.send(message)
     faults.point("mail.after_send")
+
+
+def mail_license_revoked(license_id: str, effect_key: str, mailer: Mailer, settings: Settings) -> None:
+    """Tell the owner that staff took a license away, why, and what can be done.
+
+    Raises:
+        MailNotSent: try again later.
+    """
+    row = _facts(license_id)
+    if row is None:
+        return
+    license_, order, learner, product = row
+    message = compose(
+        "license_revoked",
+        learner.locale,
+        learner.email,
+        effect_key,
+        settings,
+        order=order,
+        license=license_,
+        course_title=(order or product).title(learner.locale),
+        license_url=f"{settings.PORTAL_BASE_URL}/account/licenses/{license_.id}",
+    )
+    forbid_open_transaction()
+    mailer.send(message)

@@ -11,6 +11,7 @@ from portal.cases.models import Case
 from portal.desk.models import OrderComment
 from portal.disputes.models import Dispute
 from portal.disputes.queries import disputes_of_order
+from portal.gateways.calls import GatewayCall, calls_about
 from portal.kit.db import db
 from portal.kit.errors import NotFound
 from portal.learners.models import Learner
@@ -43,6 +44,7 @@ class Story:
     disputes: Sequence[Dispute]
     comments: Sequence[OrderComment]
     acts: Sequence[AuditRow]
+    calls: Sequence[GatewayCall]
 
     @property
     def state(self) -> str:
@@ -88,6 +90,7 @@ def story_of(order_public_id: str, courses: Collection[str] | None) -> Story:
             sa.select(OrderComment).where(OrderComment.order_id == order.id).order_by(OrderComment.id)
         ),
         acts=_acts(order, licenses, refunds),
+        calls=calls_about([*numbers, *(refund.out_refund_no for refund in refunds)]),
     )
 
 

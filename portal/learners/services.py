@@ -188,7 +188,7 @@ def set_password(learner: Learner, password_hash: str, changed_by: str) -> None:
         .execution_options(synchronize_session=False)
     )
     _note_new_password(learner)
-    end_other_sessions(learner, None)
+    end_other_sessions(learner, None, changed_by)
     throttle.forget_tries(throttle.SIGN_IN, learner.email)
     audit.record("learner.password_changed", actor(learner), changed_by)
 

@@ -169,8 +169,11 @@ def end_session(learner: Learner, public_id: str) -> None:
 
 
 @transactional
-def end_other_sessions(learner: Learner, keep: LoginSession | None) -> int:
-    """End all of the learner's sessions but `keep` (None: all), and return how many that were."""
+def end_other_sessions(learner: Learner, keep: LoginSession | None, ended_by: str | None = None) -> int:
+    """End all of the learner's sessions but `keep` (None: all), and return how many that were.
+
+    `ended_by` is who does it, as the audit names them; None: the learner.
+    """
     kept_id = keep.id if keep is not None else None
     ended = db.session.execute(
         sa.delete(LoginSession).where(
@@ -180,7 +183,7 @@ def end_other_sessions(learner: Learner, keep: LoginSession | None) -> int:
     )
     count = int(getattr(ended, "rowcount", 0))
     if count:
-        audit.record("sessions.ended", actor(learner), actor(learner), count=count)
+        audit.record("sessions.ended", actor(learner), ended_by or actor(learner), count=count)
     return count
 
 

@@ -87,7 +87,8 @@ def grant_course(
 def revoke_license(license_id: str, reason: str, actor: str) -> bool:
     """Take a license and the right behind it away, for good; return whether it was still good before.
 
-    From this commit on the account, the verdict, the revocation list and the provider's addresses say so.
+    From this commit on the account, the verdict, the revocation list and the provider's addresses say so, and the
+    owner is written to.
 
     Raises:
         NotFound: there is no such license.
@@ -106,6 +107,7 @@ def revoke_license(license_id: str, reason: str, actor: str) -> bool:
     order_id = db.session.scalar(sa.select(Entitlement.order_id).where(Entitlement.id == entitlement_id))
     if order_id is not None:
         touch(order_id)
+    outbox.add("mail_license_revoked", f"mail_license_revoked:{license_id}", license_id)
     audit.record("license.revoked", f"license:{license_id}", actor, reason=reason)
     return True
 

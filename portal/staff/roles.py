@@ -77,7 +77,7 @@ def set_role(learner: Learner, role: Role, changed_by: str, reason: str) -> None
     learner.role = role.value
     if role != Role.INSTRUCTOR:
         db.session.execute(sa.delete(CourseInstructor).where(CourseInstructor.learner_id == learner.id))
-    end_other_sessions(learner, None)
+    end_other_sessions(learner, None, changed_by)
     audit.record(
         "learner.role_changed", actor(learner), changed_by, before=before, after=role.value, reason=reason
     )
@@ -184,7 +184,7 @@ def disable(learner: Learner, disabled_by: str, reason: str) -> None:
     if learner.role == Role.ADMIN:
         _check_another_admin(learner)
     _set_disabled(learner, is_disabled=True)
-    end_other_sessions(learner, None)
+    end_other_sessions(learner, None, disabled_by)
     audit.record("learner.disabled", actor(learner), disabled_by, reason=reason)
 
 
@@ -214,7 +214,7 @@ def _set_disabled(learner: Learner, *, is_disabled: bool) -> None:
 @transactional
 def end_sessions(learner: Learner, ended_by: str, reason: str) -> int:
     """End all sessions of a person, and return how many there were."""
-    count = end_other_sessions(learner, None)
+    count = end_other_sessions(learner, None, ended_by)
     audit.record("learner.signed_out", actor(learner), ended_by, count=count, reason=reason)
     return count
 

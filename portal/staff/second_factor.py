@@ -217,7 +217,7 @@ def reset(learner: Learner, reset_by: str, reason: str) -> bool:
     was_there = is_set_up(learner)
     for table in (SecondFactor, RecoveryCode):
         db.session.execute(sa.delete(table).where(table.learner_id == learner.id))
-    end_other_sessions(learner, None)
+    end_other_sessions(learner, None, reset_by)
     throttle.forget_tries(_TRIES, learner.public_id)
     audit.record("second_factor.reset", actor(learner), reset_by, reason=reason, was_set_up=was_there)
     return was_there

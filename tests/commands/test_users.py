@@ -157,10 +157,14 @@ class TestStaff:
         with app.app_context():
             assert not is_set_up(person)
 
-    def test_an_account_is_closed_once(self, run, person):
+    def test_an_account_is_closed_once_and_opened_once(self, run, person):
         assert run("users", "disable", person.email, "--reason", "left").exit_code == 0
         again = run("users", "disable", person.email, "--reason", "left")
         assert (again.exit_code, "closed already" in again.stderr) == (2, True)
+        opened = run("users", "enable", person.email, "--reason", "came back", "--json")
+        assert json.loads(opened.stdout)["email"] == person.email
+        again = run("users", "enable", person.email, "--reason", "came back")
+        assert (again.exit_code, "is not closed" in again.stderr) == (2, True)
 
     @pytest.mark.parametrize(
         "words",

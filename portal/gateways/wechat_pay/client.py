@@ -19,6 +19,7 @@ from wechatpayv3 import WeChatPay, WeChatPayType
 from wechatpayv3.core import Core
 from wechatpayv3.type import RequestType
 
+from portal.gateways import calls
 from portal.gateways.base import GatewayUnknown
 from portal.gateways.breaker import Breaker
 from portal.gateways.key_wishes import KeyWishes
@@ -38,6 +39,7 @@ class _Body(NamedTuple):
     content: bytes
     signed: bytes
     content_type: str
+    fields: Mapping[str, Any] | None = None
 
 
 class SafeCore(Core):  # type: ignore[misc]
@@ -89,7 +91,7 @@ class SafeCore(Core):  # type: ignore[misc]
         body = (
             json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() if data is not None else b""
         )
-        return self._exchange(method.value, path, _Body(body, body, "application/json"), skip_verify)
+        return self._exchange(method.value, path, _Body(body, body, "application/json", data), skip_verify)
 
     def upload(self, path: str, filename: str, content: bytes, media_type: str) -> Answer:
         """Upload a file; what is signed is its name and hash (merchant/4012365342).
@@ -128,20 +130,33 @@ class SafeCore(Core):  # type: ignore[misc]
             verdict = error.reason
             raise
         finally:
-            log.info(
-                "gateway call",
-                extra={
-                    "gateway": "wechat_pay",
-                    "method": method,
-                    "route": path.split("?")[0].rsplit("/", 1)[0],
-                    "status": answer.status if answer else None,
-                    "gateway_request_id": answer.headers.get("Request-ID") if answer else None,
-                    "verdict": verdict,
-                    "ms": round((time.monotonic() - started) * 1000),
-                },
-            )
+            self._write_down(method, path, body.fields, answer, verdict, started)
             self._note(answer, verdict)
         return answer
+
+    def _write_down(
+        self,
+        method: str,
+        path: str,
+        fields: Mapping[str, Any] | None,
+        answer: Answer | None,
+        verdict: str,
+        started: float,
+    ) -> None:
+        """Log a call and, when it is about an attempt or a refund, keep it for whoever looks at the order."""
+        route, number = calls.about(path, fields)
+        facts = {
+            "gateway": "wechat_pay",
+            "method": method,
+            "route": route,
+            "status": answer.status if answer else None,
+            "verdict": verdict[:64],
+            "ms": round((time.monotonic() - started) * 1000),
+        }
+        request_id = answer.headers.get("Request-ID") if answer else None
+        log.info("gateway call", extra={**facts, "gateway_request_id": request_id})
+        if number is not None:
+            calls.note_call(number=number, request_id=_ascii(request_id), **facts)
 
     def _note(self, answer: Answer | None, verdict: str) -> None:
         """Tell the breaker what the call says of the gateway; "busy" and 429 say nothing of it."""
@@ -208,6 +223,11 @@ class SafeCore(Core):  # type: ignore[misc]
             # Without it WeChat may sign the answer with the other key while a merchant switches.
             headers["Wechatpay-Serial"] = self._public_key_id
         return headers
+
+
+def _ascii(text: str | None) -> str | None:
+    """Return a stranger's id as far as it can be kept."""
+    return text if text is None else text.encode("ascii", "replace").decode()[:128]
 
 
 def _is_refusal(answer: Answer) -> bool:

@@ -20,7 +20,7 @@ from portal.orders.services import public_id_of
 from portal.refunds.queries import GivingBack, possible_for
 from portal.staff.permissions import Permission
 from portal.web.admin.case_words import ACTS, EVIDENCE, KINDS, WHYS
-from portal.web.admin.door import bp
+from portal.web.admin.door import bp, person
 from portal.web.admin.forms import is_readable, tidied
 from portal.web.admin.reconciliation_words import SUBJECTS
 from portal.web.staff import required_staff, staff_may
@@ -113,7 +113,7 @@ def _page(case: Case, comment: CaseTextForm | None = None, close: CaseTextForm |
             "at": event.at,
             "title": ACTS[CaseAct(event.act)],
             "detail": event.text,
-            "by": emails.get(event.actor, event.actor),
+            "by": person(emails.get(event.actor, event.actor)),
             "kind": "good" if event.act == "closed" else "",
         }
         for event in events

@@ -41,9 +41,9 @@ def reader_may(name: str) -> bool:
 
 @bp.app_template_filter("person")
 def person(email: str | None) -> str:
-    """Write an e-mail address as its reader may see it: in full, or masked."""
-    if not email:
-        return ""
+    """Write an e-mail address as its reader may see it: in full, or masked; what is none (`system`) as it is."""
+    if not email or "@" not in email:
+        return email or ""
     learner = current_learner()
     return email if learner is not None and may(learner, Permission.SEE_PERSONS) else masked(email)
 

@@ -50,6 +50,7 @@ def events(story: Story, acts: Sequence[AuditRow]) -> list[Event]:
         *(event for job in story.jobs if (event := _of_job(job)) is not None),
         *_of_people(story),
         *_of_disputes(story),
+        *_of_calls(story),
         *_of_acts(acts),
     ]
     # Sorting keeps the order of what happened at the same moment.
@@ -202,6 +203,16 @@ def _of_disputes(story: Story) -> Iterator[Event]:
             yield Event(dispute.answered_at, _("The complaint was answered."), url=url)
         if dispute.completed_at:
             yield Event(dispute.completed_at, _("The complaint came to its end."), kind="good", url=url)
+
+
+def _of_calls(story: Story) -> Iterator[Event]:
+    """Tell of the calls that did not go well; the others are in the list of all calls."""
+    for call in story.calls:
+        if not call.is_good:
+            answer = _("answer %(status)s", status=call.status) if call.status else _("no answer")
+            why = "" if call.verdict == "ok" else f", {call.verdict}"
+            detail = f"{call.method} {call.route}: {answer}{why}"
+            yield Event(call.at, _("A call to WeChat Pay did not go well."), detail, kind="warn")
 
 
 def _of_acts(acts: Sequence[AuditRow]) -> Iterator[Event]:

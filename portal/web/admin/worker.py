@@ -3,7 +3,7 @@
 from flask import render_template
 
 from portal.doctor import figures
-from portal.doctor.examination import Finding, examine
+from portal.doctor.examination import Finding, examine_surroundings
 from portal.doctor.heartbeat import silence
 from portal.staff.permissions import Permission
 from portal.web.admin.door import bp
@@ -33,5 +33,5 @@ def worker() -> str:
 @staff_may(Permission.SEE_JOBS)
 @limiter.limit("20 per hour", key_func=lambda: f"staff:{required_staff().id}")
 def examine_portal() -> str:
-    """Do what `flask doctor` does, now."""
-    return _page(examine(tools()))
+    """Look at what the portal stands on, now. The promises read whole tables: those are for `flask doctor`."""
+    return _page(examine_surroundings(tools()))

@@ -154,6 +154,14 @@ class TestTwoPersons:
         assert self.approve(finance, own, "x").status_code == 403
         assert licenses(app) == 0
 
+    def test_support_sees_who_decided_masked_and_finance_in_full(self, asked, support, finance):
+        self.approve(finance, asked, self.digest(finance, asked))
+        for path in (asked, "/admin/grants"):
+            assert support.learner.email in finance.get(path).get_data(as_text=True)
+            seen = support.get(path).get_data(as_text=True)
+            assert support.learner.email not in seen.split("<main")[1]
+        assert finance.learner.email not in support.get(asked).get_data(as_text=True)
+
     def test_support_sees_its_own_and_no_others(self, asked, support, shop):
         assert support.get(asked).status_code == 200
         other = shop.buyer(role=Role.SUPPORT)

@@ -1,12 +1,14 @@
 """Staff find a license and reissue, extend or revoke it; the text is shown to few, and on record."""
 
+from email import message_from_bytes, policy
+
 import pytest
 import sqlalchemy as sa
 
 from portal.audit.models import AuditRow
 from portal.grants.models import Grant, GrantStatus
 from portal.kit.db import db, transaction
-from portal.learners.models import Role
+from portal.learners.models import Locale, Role
 from portal.licenses import desk
 from portal.licenses.models import License, LicenseStatus
 from portal.staff.models import CourseInstructor
@@ -135,6 +137,24 @@ class TestActing:
         assert "had been revoked" in finance.get(act(finance, license_, "revoke").location).get_data(
             as_text=True
         )
+
+    @pytest.mark.parametrize("locale", list(Locale), ids=str)
+    def test_the_owner_of_a_revoked_one_is_told_why_and_what_to_do(self, shop, finance, mails, locale):
+        buyer = shop.buyer(locale=locale)
+        order_id = buyer.buy()
+        shop.pay(order_id)
+        shop.notify(order_id)
+        with shop.app.app_context():
+            license_ = db.session.scalars(sa.select(License)).one()
+        act(finance, license_, "revoke")
+        act(finance, license_, "revoke")
+        shop.work()
+        letters = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in mails()]
+        subject = {Locale.ZH: "许可证已被撤销", Locale.EN: "was revoked"}[locale]
+        (letter,) = [letter for letter in letters if subject in letter["Subject"]]
+        text = letter.get_body(("plain",)).get_content()
+        for fact in (REASON["reason"], license_.id, order_id, "support@"):
+            assert fact in text
 
     def test_reissued_it_leads_to_the_new_one(self, app, finance, license_):
         location = act(finance, license_, "reissue").location

@@ -187,6 +187,16 @@ class TestStory:
                              "The license was sent by e-mail."):  # fmt: skip
                 assert sentence in text
 
+    def test_it_lists_the_calls_to_the_gateway_and_tells_of_those_that_failed(self, staff, shop, sandbox):
+        order_id = shop.buyer().buy()
+        sandbox.control("POST", "/control/faults", {"route": "query", "kind": "5xx", "times": 1})
+        act(staff(), order_id, "query")
+        text = text_of(staff(Role.SUPPORT).get(f"/admin/orders/{order_id}"))
+        calls = text.split("Calls to WeChat Pay (2)")[1]
+        assert "POST /v3/pay/transactions/native" in calls
+        assert "GET /v3/pay/transactions/out-trade-no/{number}" in calls
+        assert "A call to WeChat Pay did not go well." in text.split("Calls to WeChat Pay (2)")[0]
+
     @pytest.mark.parametrize("order_id", ["zzzzzzzzzzzzzzzzzzzz", "x", "A" * 20, "%00", "é" * 20])
     def test_there_is_none_of_what_is_not_there(self, staff, order_id):
         text_of(staff().get(f"/admin/orders/{order_id}"), 404)

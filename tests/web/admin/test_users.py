@@ -180,6 +180,8 @@ class TestAccounts:
         assert act(boss, person, "sign-out").status_code == 303
         assert count(LoginSession, LoginSession.learner_id == person.id) == 0
         assert told("learner.signed_out")[0][1]["reason"] == WHY
+        (ended_by, _facts) = told("sessions.ended")[0]
+        assert ended_by == f"staff:{boss.learner.public_id}"
 
     def test_a_lost_phone_is_taken_away(self, app, boss, shop):
         colleague = shop.staff(Role.SUPPORT, email="c@example.com")
