@@ -8,6 +8,8 @@ table of screens. What screens share of templates is described at the head of
 from portal.web.admin import (
     audit,
     cases,
+    confirmations,
+    course_offers,
     courses,
     disputes,
     grants,
@@ -29,6 +31,8 @@ __all__ = [
     "audit",
     "bp",
     "cases",
+    "confirmations",
+    "course_offers",
     "courses",
     "disputes",
     "grants",

@@ -7,7 +7,8 @@ from flask import flash, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.catalogue.models import Course
+from portal.catalogue.models import Course, OfferMode, TransferOffer
+from portal.catalogue.offers import offer_of
 from portal.catalogue.queries import all_courses, course_of
 from portal.catalogue.services import CourseFacts, EditedByAnother, edit_course, prices_of
 from portal.kit import money
@@ -15,6 +16,7 @@ from portal.kit.errors import NotFound
 from portal.learners.sessions import actor
 from portal.staff.courses import courses_within
 from portal.staff.permissions import Permission
+from portal.web.admin.confirmation_forms import OfferForm
 from portal.web.admin.door import bp
 from portal.web.admin.forms import CourseForm
 from portal.web.staff import required_staff, staff_may, step_up
@@ -29,16 +31,46 @@ def courses() -> str:
     return render_template("admin/courses/list.html", courses=shown)
 
 
-def _seen(course_id: str) -> Course:
+def seen_course(course_id: str) -> Course:
+    """Return a course that whoever is asking may see.
+
+    Raises:
+        NotFound: there is none, or it is another's.
+    """
     within = courses_within(required_staff(), Permission.SEE_COURSES)
     if within is not None and course_id not in within:
         raise NotFound
     return course_of(course_id)
 
 
-def _page(course: Course, form: CourseForm, status: int = 200) -> ResponseReturnValue:
-    page = render_template("admin/courses/show.html", course=course, prices=prices_of(course.id), form=form)
+def course_page(
+    course: Course, status: int = 200, form: CourseForm | None = None, offer_form: OfferForm | None = None
+) -> ResponseReturnValue:
+    """Draw the page of a course, with a form that was sent wrong in the place of a fresh one."""
+    offer = offer_of(course.id)
+    page = render_template(
+        "admin/courses/show.html",
+        course=course,
+        prices=prices_of(course.id),
+        offer=offer,
+        form=offer_form or form,
+        course_form=form or _filled(course),
+        offer_form=offer_form or _filled_offer(offer),
+    )
     return make_response(page, status)
+
+
+def _filled_offer(offer: TransferOffer | None) -> OfferForm:
+    if offer is None:
+        return OfferForm(formdata=None, mode=OfferMode.OFF.value, version="0")
+    return OfferForm(
+        formdata=None,
+        mode=offer.mode,
+        receiver=offer.receiver,
+        note_zh=offer.note_zh,
+        note_en=offer.note_en,
+        version=str(offer.version),
+    )
 
 
 def _filled(course: Course) -> CourseForm:
@@ -63,8 +95,7 @@ def _filled(course: Course) -> CourseForm:
 @staff_may(Permission.SEE_COURSES)
 def course(course_id: str) -> ResponseReturnValue:
     """Show a course with its price history, and the form to edit it."""
-    found = _seen(course_id)
-    return _page(found, _filled(found))
+    return course_page(seen_course(course_id))
 
 
 @bp.post("/courses/<course_id>")
@@ -74,7 +105,7 @@ def change_course(course_id: str) -> ResponseReturnValue:
     """Edit a course; orders keep the price they were placed at."""
     found, form = course_of(course_id), CourseForm()
     if not form.validate():
-        return _page(found, form, 422)
+        return course_page(found, 422, form)
     days, downloads = form.license_days.data, form.max_downloads.data
     assert days is not None
     assert downloads is not None
@@ -94,6 +125,6 @@ def change_course(course_id: str) -> ResponseReturnValue:
         )
     except EditedByAnother:
         flash(_("Somebody else changed the course meanwhile. Look again before you change it."), "error")
-        return _page(course_of(course_id), form, 409)
+        return course_page(course_of(course_id), 409, form)
     flash(_("The course is changed.") if changed else _("Nothing was changed."), "success")
     return redirect(url_for(".course", course_id=found.id), 303)

@@ -16,6 +16,7 @@ from portal.kit import beijing, clock, wording
 from portal.refunds.models import RefundStatus
 from portal.staff.courses import courses_within
 from portal.staff.permissions import Permission, may
+from portal.transfers.queries import to_confirm
 from portal.web.admin.dispute_words import time_left
 from portal.web.admin.door import bp
 from portal.web.staff import required_staff, staff_may
@@ -47,6 +48,10 @@ def _tiles() -> Iterator[Tile]:
         yield _sales()
     if may(reader, Permission.FIND_ORDERS):
         yield from _orders()
+    if may(reader, Permission.CONFIRM_PAYMENTS):
+        count = to_confirm(courses_within(reader, Permission.CONFIRM_PAYMENTS))
+        url = url_for("admin.confirmations")
+        yield Tile(gettext("Transfers to confirm"), str(count), url=url, kind="warn" if count else "")
     if may(reader, Permission.APPROVE):
         count = glance.refunds_to_approve()
         url = url_for("admin.refunds", status=RefundStatus.REQUESTED)

@@ -34,6 +34,12 @@ SCREENS = (
         _l("Money that goes back: ask, approve, and mend what did not arrive."),
         Permission.REQUEST_REFUNDS,
     ),
+    Screen(
+        "admin.confirmations",
+        _l("Confirmations"),
+        _l("Transfers that learners say they made: look, and confirm."),
+        Permission.CONFIRM_PAYMENTS,
+    ),
     Screen("admin.licenses", _l("Licenses"), _l("Find, reissue, extend, revoke."), Permission.SEE_LICENSES),
     Screen(
         "admin.grants",

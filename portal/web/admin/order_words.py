@@ -15,6 +15,7 @@ from portal.desk.story import Story
 from portal.gateways.complaints import ProblemType
 from portal.kit import wording
 from portal.outbox.models import Job, JobStatus
+from portal.payments.attempts import TRANSFER
 from portal.payments.models import Payment, PaymentStatus, VerifiedBy
 from portal.refunds.models import Origin, Refund, RefundStatus
 from portal.staff.permissions import Permission, may
@@ -91,6 +92,7 @@ def proof_words() -> dict[str, str]:
         VerifiedBy.NOTIFY.value: _("by WeChat Pay's notification"),
         VerifiedBy.QUERY.value: _("by asking WeChat Pay"),
         VerifiedBy.BILL.value: _("by WeChat Pay's bill"),
+        VerifiedBy.PERSON.value: _("by a person who saw the transfer"),
     }
 
 
@@ -111,7 +113,11 @@ def _of_payment(payment: Payment) -> Iterator[Event]:
     if payment.closed_at:
         is_refused = payment.status == PaymentStatus.REJECTED
         title = (
-            _("WeChat Pay refused the attempt.") if is_refused else _("The attempt was closed at WeChat Pay.")
+            _("The attempt was closed.")
+            if payment.gateway == TRANSFER
+            else _("WeChat Pay refused the attempt.")
+            if is_refused
+            else _("The attempt was closed at WeChat Pay.")
         )
         yield Event(
             payment.closed_at, title, payment.failure_code or number, kind="bad" if is_refused else ""

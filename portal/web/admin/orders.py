@@ -23,6 +23,7 @@ from portal.kit.errors import NotFound
 from portal.kit.money import yuan
 from portal.learners.models import Learner
 from portal.orders.models import Order, OrderStatus
+from portal.payments.ask import NobodyToAsk
 from portal.refunds.queries import refundables_of
 from portal.staff.courses import courses_within
 from portal.staff.permissions import Permission, Scope, scope_of
@@ -213,6 +214,8 @@ def query_order(order_id: str) -> ResponseReturnValue:
             ),
             "error",
         )
+    except NobodyToAsk:
+        flash(gettext("The order is paid by transfer: only people know of it."), "error")
     except NotFound:
         flash(gettext("WeChat Pay was never asked for this order."), "error")
     else:

@@ -13,7 +13,9 @@ from portal.kit import money
 from portal.kit.errors import Conflict, Invalid, NotFound, TooMany
 from portal.kit.wording import price_text
 from portal.orders.models import Order
+from portal.payments.attempts import TRANSFER
 from portal.refunds import call, decide, queries
+from portal.refunds.by_hand import NotByHand, NumberUsed, record_returned
 from portal.refunds.decide import AlreadyDecided
 from portal.refunds.models import LicenseEffect, RefundStatus
 from portal.refunds.queries import Refundable
@@ -29,6 +31,7 @@ from portal.refunds.request import (
 )
 from portal.staff.permissions import Permission, Scope
 from portal.web.admin.addresses import known_id
+from portal.web.admin.confirmation_forms import ReturnedForm
 from portal.web.admin.door import bp
 from portal.web.admin.order_words import proof_words
 from portal.web.admin.refund_forms import NewRefundForm, NoteForm
@@ -188,7 +191,12 @@ def ask_refund() -> ResponseReturnValue:
     return redirect(url_for(".refund", out_refund_no=made.out_refund_no), 303)
 
 
-def _page(out_refund_no: str, status: int = 200, form: NoteForm | None = None) -> ResponseReturnValue:
+def _page(
+    out_refund_no: str,
+    status: int = 200,
+    form: NoteForm | None = None,
+    returned: ReturnedForm | None = None,
+) -> ResponseReturnValue:
     row = queries.refund_row(_known(out_refund_no))
     refund = row.Refund
     page = render_template(
@@ -202,8 +210,10 @@ def _page(out_refund_no: str, status: int = 200, form: NoteForm | None = None) -
         digest=digest_of(refund),
         is_own=f":{required_staff().public_id}" in (refund.requested_by + (refund.endorsed_by or "")),
         is_part=refund.amount_fen < row.Payment.amount_fen,
+        by_hand=refund.gateway == TRANSFER,
         note_form=form or NoteForm(formdata=None),
-        form=form,
+        returned=returned or ReturnedForm(formdata=None),
+        form=form or returned,
     )
     return make_response(page, status)
 
@@ -250,6 +260,8 @@ def approve_refund(out_refund_no: str) -> ResponseReturnValue:
             _("You agreed. It is more than one person may decide: another one has to agree as well."),
             "success",
         )
+    elif made.gateway == TRANSFER:
+        flash(_("Approved. Now somebody has to give the money back by hand, and record it here."), "success")
     else:
         flash(_("Approved. WeChat Pay is asked within seconds."), "success")
     return _to(out_refund_no)
@@ -319,6 +331,26 @@ def send_refund_again(out_refund_no: str) -> ResponseReturnValue:
     except Conflict:
         return _decided(out_refund_no)
     flash(_("It is sent again within seconds, under the same number."), "success")
+    return _to(out_refund_no)
+
+
+@bp.post("/refunds/<out_refund_no>/returned")
+@staff_may(Permission.APPROVE)
+@limiter.limit("10 per minute", key_func=_person)
+@step_up
+def record_refund_returned(out_refund_no: str) -> ResponseReturnValue:
+    """Record that somebody gave a transfer back by hand."""
+    form = ReturnedForm()
+    if not form.validate():
+        return _page(out_refund_no, 422, returned=form)
+    try:
+        record_returned(required_staff(), _known(out_refund_no), str(form.number.data), tools())
+    except NumberUsed:
+        form.number.errors = [_("This number stands for another transfer already.")]
+        return _page(out_refund_no, 409, returned=form)
+    except NotByHand:
+        return _decided(out_refund_no)
+    flash(_("Recorded. The money is booked as given back."), "success")
     return _to(out_refund_no)
 
 
