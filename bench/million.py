@@ -38,9 +38,8 @@ _PAID = "o.status IN ('completed', 'refunded')"
 _ENDED = "o.status IN ('expired', 'cancelled', 'failed')"
 _HAS_PART = "(o.status = 'completed' AND o.id MOD 100 < 3)"
 _PART_WAITS = "(o.status = 'completed' AND o.id >= {parts_wait_from})"
-_LICENSE_ID = (
-    "INSERT(INSERT(INSERT(INSERT(LEFT(SHA2(o.id, 256), 32), 21, 0, '-'), 17, 0, '-'), 13, 0, '-'), 9, 0, '-')"
-)
+# Ids and digests that grow with the orders are written several times as fast as random ones.
+_LICENSE_ID = "CONCAT('00000000-0000-4000-8000-', LPAD(o.id, 12, '0'))"
 _OUT_TRADE_NO = "CONCAT('LBT', LPAD(o.id, 24, '0'))"
 _BACK_AT = "LEAST(o.paid_at + INTERVAL 1 DAY, '{now}')"
 _STAFF = "CONCAT('staff:person', LPAD(o.id MOD 7, 14, '0'))"
@@ -131,7 +130,7 @@ _BELONGINGS: tuple[tuple[str, str, dict[str, str]], ...] = (
             "course_id": "o.product_id",
             "kid": "'{kid}'",
             "text": "REPEAT('A', 500)",
-            "digest": "SHA2(o.id, 256)",
+            "digest": "LPAD(o.id, 64, '0')",
             "status": "IF(o.status = 'refunded', 'revoked', 'active')",
             "issued_at": "o.paid_at",
             "expires_at": "o.paid_at + INTERVAL 366 DAY",

@@ -2,13 +2,15 @@
 
 The numbers are those of `docs/reliability.md`. A statement selects what names the offending row: an order by its
 public id, an attempt by its `out_trade_no`, a license by its id. `:settled` is the moment before which everything
-must have come to rest, `:mode` the portal's mode. The SQL is of the set that SQLite, MySQL and MariaDB share;
-`REPLACE('kind:*', '*', id)` stands for putting texts together, which they spell differently.
+must have come to rest, `:mode` the portal's mode, `:first` and `:last` bound the slice of a long table
+(`promise.py`). The SQL is of the set that SQLite, MySQL and MariaDB share; `REPLACE('kind:*', '*', id)` stands for
+putting texts together, which they spell differently.
 
 What no stored row can tell is proven by tests alone: I8 beyond its trace, I11's answers, I15 (nothing is counted
 down yet), I16 and I17.
 """
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -20,6 +22,8 @@ from portal.kit.db import UtcDateTime, db
 
 MOST_NAMED = 20
 REST = timedelta(minutes=10)
+_SLICE = 50_000
+"""Rows to a statement: well within the seconds that a connection waits for an answer."""
 
 
 INVARIANTS: tuple[Invariant, ...] = (
@@ -29,9 +33,10 @@ INVARIANTS: tuple[Invariant, ...] = (
         "An attempt that was paid stands on a paid order, or has a case.",
         """
         SELECT p.out_trade_no FROM payments p JOIN orders o ON o.id = p.order_id
-        WHERE p.status = 'paid' AND o.status NOT IN ('paid', 'completed', 'refunded')
+        WHERE p.id BETWEEN :first AND :last AND p.status = 'paid' AND o.status NOT IN ('paid', 'completed', 'refunded')
           AND NOT EXISTS (SELECT 1 FROM cases c WHERE c.payment_id = p.id)
         """,
+        walks="payments.id",
     ),
     Invariant(
         "I1",
@@ -39,9 +44,10 @@ INVARIANTS: tuple[Invariant, ...] = (
         "Money that bought nothing has a case.",
         """
         SELECT p.out_trade_no FROM ledger_entries l JOIN payments p ON p.id = l.source_id
-        WHERE l.source_type = 'payment' AND l.credit_account = 'unapplied'
+        WHERE l.id BETWEEN :first AND :last AND l.source_type = 'payment' AND l.credit_account = 'unapplied'
           AND NOT EXISTS (SELECT 1 FROM cases c WHERE c.payment_id = p.id)
         """,
+        walks="ledger_entries.id",
     ),
     Invariant(
         "I1",
@@ -56,8 +62,9 @@ INVARIANTS: tuple[Invariant, ...] = (
         """
         SELECT o.public_id FROM orders o
         LEFT JOIN entitlements e ON e.order_id = o.id LEFT JOIN licenses l ON l.entitlement_id = e.id
-        WHERE o.status = 'completed' AND l.id IS NULL
+        WHERE o.id BETWEEN :first AND :last AND o.status = 'completed' AND l.id IS NULL
         """,
+        walks="orders.id",
     ),
     Invariant(
         "I1",
@@ -69,16 +76,21 @@ INVARIANTS: tuple[Invariant, ...] = (
         "I2",
         "one_active_license",
         "A right has at most one active license.",
-        "SELECT MIN(l.id) FROM licenses l WHERE l.status = 'active' GROUP BY l.entitlement_id HAVING COUNT(*) > 1",
+        """
+        SELECT MIN(l.id) FROM licenses l WHERE l.entitlement_id BETWEEN :first AND :last AND l.status = 'active'
+        GROUP BY l.entitlement_id HAVING COUNT(*) > 1
+        """,
+        walks="licenses.entitlement_id",
     ),
     Invariant(
         "I2",
         "one_active_right",
         "A learner has at most one active right to a course.",
         """
-        SELECT MIN(e.id) FROM entitlements e WHERE e.status = 'active'
+        SELECT MIN(e.id) FROM entitlements e WHERE e.learner_id BETWEEN :first AND :last AND e.status = 'active'
         GROUP BY e.learner_id, e.course_id HAVING COUNT(*) > 1
         """,
+        walks="entitlements.learner_id",
     ),
     Invariant(
         "I2",
@@ -86,9 +98,10 @@ INVARIANTS: tuple[Invariant, ...] = (
         "An active license stands on an active right, of the same learner and course.",
         """
         SELECT l.id FROM licenses l JOIN entitlements e ON e.id = l.entitlement_id
-        WHERE l.status = 'active'
+        WHERE e.id BETWEEN :first AND :last AND l.status = 'active'
           AND (e.status = 'revoked' OR e.learner_id <> l.learner_id OR e.course_id <> l.course_id)
         """,
+        walks="entitlements.id",
     ),
     Invariant(
         "I3",
@@ -97,9 +110,10 @@ INVARIANTS: tuple[Invariant, ...] = (
         """
         SELECT l.id FROM licenses l JOIN entitlements e ON e.id = l.entitlement_id
         LEFT JOIN payments p ON p.id = e.payment_id
-        WHERE e.grant_reason IS NULL
+        WHERE e.id BETWEEN :first AND :last AND e.grant_reason IS NULL
           AND (p.id IS NULL OR p.status <> 'paid' OR p.verified_by IS NULL OR p.order_id <> e.order_id)
         """,
+        walks="entitlements.id",
     ),
     Invariant(
         "I3",
@@ -119,9 +133,10 @@ INVARIANTS: tuple[Invariant, ...] = (
         "paid_orders_have_a_paid_attempt",
         "An order that is paid has an attempt that was.",
         """
-        SELECT o.public_id FROM orders o WHERE o.status IN ('paid', 'completed', 'refunded')
+        SELECT o.public_id FROM orders o WHERE o.id BETWEEN :first AND :last AND o.status IN ('paid', 'completed', 'refunded')
           AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.order_id = o.id AND p.status = 'paid')
         """,
+        walks="orders.id",
     ),
     Invariant(
         "I4",
@@ -130,10 +145,11 @@ INVARIANTS: tuple[Invariant, ...] = (
         """
         SELECT p.out_trade_no FROM payments p
         LEFT JOIN ledger_entries l ON l.source_type = 'payment' AND l.source_id = p.id AND l.kind = 'payment'
-        WHERE p.status = 'paid'
+        WHERE p.id BETWEEN :first AND :last AND p.status = 'paid'
           AND (l.id IS NULL OR l.amount_fen <> p.amount_fen OR l.currency <> p.currency
                OR l.order_id <> p.order_id)
         """,
+        walks="payments.id",
     ),
     Invariant(
         "I4",
@@ -141,8 +157,9 @@ INVARIANTS: tuple[Invariant, ...] = (
         "A booking of a payment has its payment.",
         """
         SELECT l.id FROM ledger_entries l LEFT JOIN payments p ON p.id = l.source_id
-        WHERE l.source_type = 'payment' AND (p.id IS NULL OR p.status <> 'paid')
+        WHERE l.id BETWEEN :first AND :last AND l.source_type = 'payment' AND (p.id IS NULL OR p.status <> 'paid')
         """,
+        walks="ledger_entries.id",
     ),
     Invariant(
         "I6",
@@ -156,9 +173,11 @@ INVARIANTS: tuple[Invariant, ...] = (
         "An attempt asks for the amount and currency that its order froze.",
         """
         SELECT p.out_trade_no FROM payments p JOIN orders o ON o.id = p.order_id
-        WHERE p.amount_fen <> o.amount_fen OR p.currency <> o.currency
-           OR CAST(JSON_EXTRACT(p.request, '$.amount.total') AS DECIMAL) <> p.amount_fen
+        WHERE p.id BETWEEN :first AND :last
+          AND (p.amount_fen <> o.amount_fen OR p.currency <> o.currency
+               OR CAST(JSON_EXTRACT(p.request, '$.amount.total') AS DECIMAL) <> p.amount_fen)
         """,
+        walks="payments.id",
     ),
     Invariant(
         "I8",
@@ -166,8 +185,9 @@ INVARIANTS: tuple[Invariant, ...] = (
         "A notification that was applied belongs to a paid attempt.",
         """
         SELECT n.event_id FROM notifications n LEFT JOIN payments p ON p.out_trade_no = n.out_trade_no
-        WHERE n.verdict = 'settled' AND (p.id IS NULL OR p.status <> 'paid')
+        WHERE n.id BETWEEN :first AND :last AND n.verdict = 'settled' AND (p.id IS NULL OR p.status <> 'paid')
         """,
+        walks="notifications.id",
     ),
     Invariant(
         "I9",
@@ -175,21 +195,25 @@ INVARIANTS: tuple[Invariant, ...] = (
         "An order's state and its moments agree, and only a pending one is open.",
         """
         SELECT o.public_id FROM orders o
-        WHERE (o.status IN ('paid', 'completed', 'refunded') AND o.paid_at IS NULL)
-           OR (o.status = 'completed' AND o.completed_at IS NULL)
-           OR (o.status IN ('expired', 'cancelled', 'failed') AND o.closed_at IS NULL)
-           OR (o.status = 'pending' AND o.paid_at IS NOT NULL)
-           OR (o.status <> 'pending' AND (o.open_key IS NOT NULL OR o.closing IS NOT NULL))
+        WHERE o.id BETWEEN :first AND :last
+          AND ((o.status IN ('paid', 'completed', 'refunded') AND o.paid_at IS NULL)
+               OR (o.status = 'completed' AND o.completed_at IS NULL)
+               OR (o.status IN ('expired', 'cancelled', 'failed') AND o.closed_at IS NULL)
+               OR (o.status = 'pending' AND o.paid_at IS NOT NULL)
+               OR (o.status <> 'pending' AND (o.open_key IS NOT NULL OR o.closing IS NOT NULL)))
         """,
+        walks="orders.id",
     ),
     Invariant(
         "I10",
         "one_transaction_one_attempt",
         "A transaction of a gateway pays one attempt.",
         """
-        SELECT p.transaction_id FROM payments p WHERE p.transaction_id IS NOT NULL
-        GROUP BY p.gateway, p.transaction_id HAVING COUNT(*) > 1
+        SELECT p.transaction_id FROM payments p
+        JOIN payments q ON q.transaction_id = p.transaction_id AND q.gateway = p.gateway AND q.id > p.id
+        WHERE p.id BETWEEN :first AND :last
         """,
+        walks="payments.id",
     ),
     Invariant(
         "I11",
@@ -223,9 +247,10 @@ INVARIANTS: tuple[Invariant, ...] = (
         "A license that was bought has its mail on record.",
         """
         SELECT l.id FROM licenses l JOIN entitlements e ON e.id = l.entitlement_id
-        WHERE e.order_id IS NOT NULL AND l.status = 'active' AND l.revision = 1
+        WHERE e.id BETWEEN :first AND :last AND e.order_id IS NOT NULL AND l.status = 'active' AND l.revision = 1
           AND NOT EXISTS (SELECT 1 FROM outbox j WHERE j.kind = 'mail_license' AND j.subject_id = l.id)
         """,
+        walks="entitlements.id",
     ),
     Invariant(
         "I12",
@@ -254,7 +279,11 @@ INVARIANTS: tuple[Invariant, ...] = (
         "I14",
         "attempts_end_verifiably",
         "A closed attempt says when it was verified as closed.",
-        "SELECT p.out_trade_no FROM payments p WHERE p.status IN ('closed', 'rejected') AND p.closed_at IS NULL",
+        """
+        SELECT p.out_trade_no FROM payments p
+        WHERE p.id BETWEEN :first AND :last AND p.status IN ('closed', 'rejected') AND p.closed_at IS NULL
+        """,
+        walks="payments.id",
     ),
     Invariant(
         "I21",
@@ -262,15 +291,18 @@ INVARIANTS: tuple[Invariant, ...] = (
         "An attempt is of its order's mode, and its number says so.",
         """
         SELECT p.out_trade_no FROM payments p JOIN orders o ON o.id = p.order_id
-        WHERE p.mode <> o.mode
-           OR p.out_trade_no NOT LIKE CASE WHEN p.mode = 'live' THEN 'LBL%' ELSE 'LBT%' END
+        WHERE p.id BETWEEN :first AND :last
+          AND (p.mode <> o.mode
+               OR p.out_trade_no NOT LIKE CASE WHEN p.mode = 'live' THEN 'LBL%' ELSE 'LBT%' END)
         """,
+        walks="payments.id",
     ),
     Invariant(
         "I21",
         "orders_are_of_this_portals_mode",
         "All orders are of the mode this portal runs in.",
-        "SELECT o.public_id FROM orders o WHERE o.mode <> :mode",
+        "SELECT o.public_id FROM orders o WHERE o.id BETWEEN :first AND :last AND o.mode <> :mode",
+        walks="orders.id",
     ),
     *REFUND_INVARIANTS,
 )
@@ -285,11 +317,30 @@ def offenders(invariant: Invariant, mode: str, rest: timedelta = REST) -> list[s
     """
     now = clock.now()
     values = {"settled": now - rest, "now": now, "mode": mode}
-    used = {name: value for name, value in values.items() if f":{name}" in invariant.sql}
     statement = sa.text(f"{invariant.sql} LIMIT {MOST_NAMED + 1}").bindparams(
         *(
             sa.bindparam(name, value, type_=UtcDateTime() if name != "mode" else sa.String())
-            for name, value in used.items()
+            for name, value in values.items()
+            if f":{name}" in invariant.sql
         )
     )
-    return [str(name) for name in db.session.scalars(statement)]
+    found: list[str] = []
+    for slice_ in _slices(invariant.walks):
+        found += (str(name) for name in db.session.scalars(statement, slice_))
+        if len(found) > MOST_NAMED:
+            break
+    return found[: MOST_NAMED + 1]
+
+
+def _slices(column: str | None) -> Iterator[dict[str, int]]:
+    """Yield the bounds of each short statement; one without bounds for what is not gone through in slices."""
+    if column is None:
+        yield {}
+        return
+    table, _, name = column.partition(".")
+    ids: sa.ColumnClause[int] = sa.column(name)
+    ends = sa.select(sa.func.min(ids), sa.func.max(ids)).select_from(sa.table(table, ids))
+    first, last = db.session.execute(ends).one()
+    if first is not None:
+        for begin in range(first, last + 1, _SLICE):
+            yield {"first": begin, "last": begin + _SLICE - 1}

@@ -25,8 +25,9 @@ REFUND_INVARIANTS: tuple[Invariant, ...] = (
         "A booking of a refund has its refund.",
         """
         SELECT l.id FROM ledger_entries l LEFT JOIN refunds r ON r.id = l.source_id
-        WHERE l.source_type = 'refund' AND (r.id IS NULL OR r.status <> 'succeeded')
+        WHERE l.id BETWEEN :first AND :last AND l.source_type = 'refund' AND (r.id IS NULL OR r.status <> 'succeeded')
         """,
+        walks="ledger_entries.id",
     ),
     Invariant(
         "I4",
@@ -34,17 +35,17 @@ REFUND_INVARIANTS: tuple[Invariant, ...] = (
         "What the ledger says a gateway holds for us is what was paid there less what went back.",
         """
         SELECT t.account FROM (
-            SELECT l.debit_account AS account, l.currency AS currency, l.amount_fen AS fen
-            FROM ledger_entries l WHERE l.debit_account LIKE 'gateway:%'
+            SELECT l.debit_account AS account, l.currency AS currency, SUM(l.amount_fen) AS fen
+            FROM ledger_entries l WHERE l.debit_account LIKE 'gateway:%' GROUP BY l.debit_account, l.currency
             UNION ALL
-            SELECT l.credit_account, l.currency, -l.amount_fen
-            FROM ledger_entries l WHERE l.credit_account LIKE 'gateway:%'
+            SELECT l.credit_account, l.currency, -SUM(l.amount_fen)
+            FROM ledger_entries l WHERE l.credit_account LIKE 'gateway:%' GROUP BY l.credit_account, l.currency
             UNION ALL
-            SELECT REPLACE('gateway:*', '*', p.gateway), p.currency, -p.amount_fen
-            FROM payments p WHERE p.status = 'paid'
+            SELECT REPLACE('gateway:*', '*', p.gateway), p.currency, -SUM(p.amount_fen)
+            FROM payments p WHERE p.status = 'paid' GROUP BY p.gateway, p.currency
             UNION ALL
-            SELECT REPLACE('gateway:*', '*', r.gateway), r.currency, r.amount_fen
-            FROM refunds r WHERE r.status = 'succeeded'
+            SELECT REPLACE('gateway:*', '*', r.gateway), r.currency, SUM(r.amount_fen)
+            FROM refunds r WHERE r.status = 'succeeded' GROUP BY r.gateway, r.currency
         ) AS t GROUP BY t.account, t.currency HAVING SUM(t.fen) <> 0
         """,
     ),
@@ -54,11 +55,13 @@ REFUND_INVARIANTS: tuple[Invariant, ...] = (
         "What refunds hold and what went back is what a payment counts, and never more than was paid.",
         """
         SELECT p.out_trade_no FROM payments p LEFT JOIN refunds r ON r.payment_id = p.id
+        WHERE p.id BETWEEN :first AND :last
         GROUP BY p.id, p.out_trade_no, p.reserved_fen, p.refunded_fen, p.amount_fen
         HAVING p.reserved_fen <> COALESCE(SUM(r.held_fen), 0)
             OR p.refunded_fen <> COALESCE(SUM(CASE WHEN r.status = 'succeeded' THEN r.amount_fen ELSE 0 END), 0)
             OR p.refunded_fen < 0 OR p.refunded_fen > p.reserved_fen OR p.reserved_fen > p.amount_fen
         """,
+        walks="payments.id",
     ),
     Invariant(
         "I13",
@@ -80,8 +83,9 @@ REFUND_INVARIANTS: tuple[Invariant, ...] = (
         "An attempt is opened with its own number.",
         """
         SELECT p.out_trade_no FROM payments p
-        WHERE REPLACE(JSON_EXTRACT(p.request, '$.out_trade_no'), '"', '') <> p.out_trade_no
+        WHERE p.id BETWEEN :first AND :last AND REPLACE(JSON_EXTRACT(p.request, '$.out_trade_no'), '"', '') <> p.out_trade_no
         """,
+        walks="payments.id",
     ),
     Invariant(
         "I18",
@@ -119,9 +123,11 @@ REFUND_INVARIANTS: tuple[Invariant, ...] = (
         SELECT o.public_id FROM orders o
         JOIN payments p ON p.order_id = o.id AND p.status = 'paid'
         JOIN ledger_entries l ON l.source_type = 'payment' AND l.source_id = p.id AND l.credit_account = 'sales'
-        WHERE (o.status = 'refunded' AND p.refunded_fen < p.amount_fen)
-           OR (o.status <> 'refunded' AND p.refunded_fen = p.amount_fen)
+        WHERE o.id BETWEEN :first AND :last
+          AND ((o.status = 'refunded' AND p.refunded_fen < p.amount_fen)
+               OR (o.status <> 'refunded' AND p.refunded_fen = p.amount_fen))
         """,
+        walks="orders.id",
     ),
     Invariant(
         "I22",

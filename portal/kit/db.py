@@ -283,7 +283,9 @@ def _note_begin(connection: sa.Connection) -> None:
 
 
 def _note_end(connection: sa.Connection) -> None:
-    connection.info["has_ended"] = True
+    # One that was lost is let go, with whatever it had open.
+    if not connection.invalidated:
+        connection.info["has_ended"] = True
 
 
 def _reset(connection: Any, record: Any, _state: Any) -> None:

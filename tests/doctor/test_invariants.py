@@ -183,6 +183,15 @@ def test_each_has_a_name_of_its_own_and_a_breach():
     assert len({promise.name for promise in INVARIANTS}) == len(INVARIANTS)
 
 
+def test_a_long_table_is_gone_through_to_its_end(history, monkeypatch):
+    monkeypatch.setattr("portal.doctor.invariants._SLICE", 1)
+    promise = next(promise for promise in INVARIANTS if promise.name == "test_and_live_stay_apart")
+    spoil("UPDATE payments SET mode = 'live'")
+    numbers = db.session.scalars(sa.text("SELECT out_trade_no FROM payments ORDER BY id")).all()
+    assert len(numbers) == 2
+    assert offenders(promise, "test") == numbers
+
+
 def test_many_offenders_are_not_all_named(history, tools, monkeypatch):
     values = " UNION ALL ".join(f"SELECT '{number}' AS n" for number in range(MOST_NAMED + 5))
     monkeypatch.setattr(

@@ -305,6 +305,16 @@ def test_a_connection_that_died_while_it_was_idle_is_replaced_before_its_use(ins
             assert next_one.scalar(number) != died
 
 
+def test_a_session_whose_connection_died_in_the_middle_goes_on_with_another(inside):
+    if db.engine.dialect.name == "sqlite":
+        pytest.skip("no connection to lose")
+    with pytest.raises(OperationalError):
+        db.session.execute(sa.text("KILL CONNECTION_ID()"))
+        db.session.execute(sa.text("SELECT 1"))
+    db.session.rollback()
+    assert db.session.scalar(sa.text("SELECT 1")) == 1
+
+
 def test_what_a_connection_left_open_is_rolled_back_before_the_next_use(inside, written):
     if db.engine.dialect.name == "sqlite":
         pytest.skip("its own pool")
