@@ -16,11 +16,15 @@ class AuditRow(Base):
     """
 
     __tablename__ = "audit_rows"
+    __table_args__ = (
+        sa.Index("ix_audit_rows_actor_at", "actor", "at"),
+        sa.Index("ix_audit_rows_action_at", "action", "at"),
+    )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
-    actor: Mapped[str] = mapped_column(identifier(64), index=True)
-    action: Mapped[str] = mapped_column(identifier(48), index=True)
+    actor: Mapped[str] = mapped_column(identifier(64))
+    action: Mapped[str] = mapped_column(identifier(48))
     subject: Mapped[str] = mapped_column(identifier(96), index=True)
     facts: Mapped[str] = mapped_column(LongText)
     address: Mapped[str | None] = mapped_column(identifier(45))

@@ -72,8 +72,9 @@ def audit_page(wanted: AuditFilter, cursor: str | None) -> AuditPage:
     listing = ("audit", wanted)
     query = wanted.apply(sa.select(AuditRow))
     if cursor:
-        query = query.where(AuditRow.id < place_of(cursor, listing).id)
-    rows = list(db.session.scalars(query.order_by(AuditRow.id.desc()).limit(_PAGE + 1)))
+        query = query.where(place_of(cursor, listing).before(AuditRow.at, AuditRow.id))
+    newest = query.order_by(AuditRow.at.desc(), AuditRow.id.desc()).limit(_PAGE + 1)
+    rows = list(db.session.scalars(newest))
     older = None
     if len(rows) > _PAGE:
         rows = rows[:_PAGE]

@@ -73,7 +73,7 @@ class Case(Base):
     __table_args__ = (one_of("status", CaseStatus), sa.Index("ix_cases_status_id", "status", "id"))
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    kind: Mapped[str] = mapped_column(sa.String(24))
+    kind: Mapped[str] = mapped_column(sa.String(24), index=True)
     dedup_key: Mapped[str] = mapped_column(identifier(128), unique=True)
     status: Mapped[str] = mapped_column(sa.String(8), default=CaseStatus.OPEN.value)
     order_id: Mapped[int | None] = mapped_column(sa.ForeignKey("orders.id"), index=True)
@@ -81,7 +81,7 @@ class Case(Base):
     amount_fen: Mapped[int | None] = mapped_column(sa.BigInteger)
     currency: Mapped[str | None] = mapped_column(sa.String(3))
     evidence: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
-    owner: Mapped[str | None] = mapped_column(identifier(64))
+    owner: Mapped[str | None] = mapped_column(identifier(64), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
     @property

@@ -43,7 +43,7 @@ class Learner(Base):
     public_id: Mapped[str] = mapped_column(identifier(32), unique=True)
     email: Mapped[str] = mapped_column(identifier(254), unique=True)
     password_hash: Mapped[str] = mapped_column(sa.String(200))
-    role: Mapped[str] = mapped_column(sa.String(16), default=Role.LEARNER.value)
+    role: Mapped[str] = mapped_column(sa.String(16), default=Role.LEARNER.value, index=True)
     locale: Mapped[str] = mapped_column(sa.String(16), default=Locale.ZH.value)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     password_changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,7 +1,8 @@
-"""Reads of licenses for staff: found by number, address or course, newest first."""
+"""Reads of licenses for staff: found by number, address or course, the newest right first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -39,20 +40,44 @@ def _licenses(courses: frozenset[str] | None) -> Any:
 
 
 def found_licenses(wanted: Wanted, after: Place | None) -> Sequence[Any]:
-    """Return a page of licenses and one more, newest first, each with its learner, product and right."""
-    query = _licenses(wanted.courses)
+    """Return a page of licenses and one more, each with its learner, product and right.
+
+    The newest right comes first, and of one right the newest license.
+    """
+    found: list[tuple[int, datetime, str]] = []
+    for courses in _parts(wanted):
+        query = sa.select(License.entitlement_id, License.issued_at, License.id)
+        for condition in _conditions(wanted, courses, after):
+            query = query.where(condition)
+        newest = query.order_by(License.entitlement_id.desc(), License.revision.desc()).limit(PAGE + 1)
+        found += [(row.entitlement_id, row.issued_at, row.id) for row in db.session.execute(newest)]
+    ids = [license_id for *_, license_id in sorted(found, reverse=True)[: PAGE + 1]]
+    rows = db.session.execute(_licenses(wanted.courses).where(License.id.in_(ids))).all()
+    return sorted(rows, key=lambda row: ids.index(row.License.id))
+
+
+def _parts(wanted: Wanted) -> Iterable[str | None]:
+    """Return the courses to ask for one by one, None for all: each is in the order of its own index."""
+    if wanted.course_id is None:
+        return [None] if wanted.courses is None else wanted.courses
+    return [wanted.course_id] if wanted.courses is None or wanted.course_id in wanted.courses else []
+
+
+def _conditions(
+    wanted: Wanted, course_id: str | None, after: Place | None
+) -> Iterator[sa.ColumnElement[bool]]:
     for column, value in (
         (License.id, wanted.license_id),
         (License.learner_id, wanted.learner_id),
         (License.status, wanted.status),
-        (License.course_id, wanted.course_id),
+        (License.course_id, course_id),
     ):
         if value is not None:
-            query = query.where(column == value)
+            yield column == value
     if after is not None:
-        query = query.where(after.before(License.issued_at, License.entitlement_id))
-    order = (License.issued_at.desc(), License.entitlement_id.desc())
-    return db.session.execute(query.order_by(*order).limit(PAGE + 1)).all()
+        # Of one right the newer license was issued later.
+        yield License.entitlement_id <= after.id
+        yield sa.or_(License.entitlement_id < after.id, License.issued_at < after.at)
 
 
 def found_license(license_id: str, courses: frozenset[str] | None) -> Any:

@@ -61,6 +61,9 @@ class License(Base):
         one_of("status", LicenseStatus),
         sa.CheckConstraint("(status = 'active') = (active_key IS NOT NULL)", name="active_key"),
         sa.UniqueConstraint("entitlement_id", "revision"),
+        # The lists of the admin's desk, the newest right first.
+        sa.Index("ix_licenses_status_entitlement_id", "status", "entitlement_id", "revision"),
+        sa.Index("ix_licenses_course_id_entitlement_id", "course_id", "entitlement_id", "revision"),
     )
 
     id: Mapped[str] = mapped_column(identifier(36), primary_key=True)

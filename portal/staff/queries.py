@@ -18,37 +18,47 @@ _PAGE = 50
 
 @dataclass(frozen=True)
 class People:
-    """A page of people, the newest accounts first; `older` is the place of the next page."""
+    """A page of people; `older` is the place of the next page."""
 
     people: list[Learner]
     older: str | None
 
 
 def people(search: str, role: Role | None, cursor: str | None) -> People:
-    """Return accounts by the beginning of an e-mail address, or by a public id.
+    """Return accounts, the newest first; or by a public id; or by the beginning of an e-mail address, by address.
 
     Raises:
         BadCursor: the place is not one of this list.
     """
     listing = ("people", search, role or "")
+    place = place_of(cursor, listing) if cursor else None
     query = sa.select(Learner)
-    if search:
-        address = addresses.normalised(search)
-        if not address.isascii():
-            return People([], None)
-        query = query.where(
-            sa.or_(Learner.email.startswith(address, autoescape=True), Learner.public_id == address)
-        )
     if role is not None:
         query = query.where(Learner.role == role.value)
-    if cursor:
+    address = addresses.normalised(search)
+    if not address.isascii():
+        return People([], None)
+    if address:
+        found = list(db.session.scalars(query.where(Learner.public_id == address)))
+        if found:
+            return People(found, None)
+        query = query.where(Learner.email.startswith(address, autoescape=True)).order_by(Learner.email)
+        if place is not None:
+            query = query.where(Learner.email > _email_of(place.id))
+    else:
         # Ids grow with the moments of the accounts, and have the index.
-        query = query.where(Learner.id < place_of(cursor, listing).id)
-    found = list(db.session.scalars(query.order_by(Learner.id.desc()).limit(_PAGE + 1)))
+        query = query.order_by(Learner.id.desc())
+        if place is not None:
+            query = query.where(Learner.id < place.id)
+    found = list(db.session.scalars(query.limit(_PAGE + 1)))
     if len(found) <= _PAGE:
         return People(found, None)
     last = found[_PAGE - 1]
     return People(found[:_PAGE], cursor_of(Place(last.created_at, last.id), listing))
+
+
+def _email_of(learner_id: int) -> str:
+    return db.session.scalar(sa.select(Learner.email).where(Learner.id == learner_id)) or ""
 
 
 def accounts_of(roles: Collection[Role]) -> list[Learner]:

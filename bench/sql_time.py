@@ -1,0 +1,46 @@
+"""How long the database works for an act, and which statement of it takes longest."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+_REPEATS = 3
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Milliseconds of SQL and number of statements of an act, and its slowest statement."""
+
+    ms: float
+    statements: int
+    slowest: str
+
+
+class SqlTime:
+    """Adds up the time between sending a statement and having its first rows."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._begun = 0.0
+        self._spent: list[tuple[float, str]] = []
+        sa.event.listen(engine, "before_cursor_execute", self._begin)
+        sa.event.listen(engine, "after_cursor_execute", self._end)
+
+    def _begin(self, *_facts: Any) -> None:
+        self._begun = time.perf_counter()
+
+    def _end(self, _connection: Any, _cursor: Any, statement: str, *_facts: Any) -> None:
+        self._spent.append((time.perf_counter() - self._begun, statement))
+
+    def of(self, act: Callable[[], Any], repeats: int = _REPEATS) -> Cost:
+        """Return what an act costs: the best of some times, as other work on the machine only adds to it."""
+        costs = []
+        for _ in range(repeats):
+            self._spent = []
+            act()
+            total = sum(seconds for seconds, _ in self._spent)
+            slowest = max(self._spent, default=(0.0, "nothing"))[1]
+            costs.append(Cost(total * 1000, len(self._spent), " ".join(slowest.split())))
+        return min(costs, key=lambda cost: cost.ms)
