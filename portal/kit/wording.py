@@ -16,8 +16,8 @@ _DAY = {"en": "d MMMM y", "zh": "y年M月d日"}
 
 
 def price_text(fen: int) -> str:
-    """Write an amount as it is written in China, in both languages: `9900` is `¥99.00`."""
-    return f"¥{yuan(fen)}"
+    """Write an amount as it is written in China, in both languages: `9900` is `¥99.00`, `-9900` is `−¥99.00`."""
+    return f"¥{yuan(fen)}" if fen >= 0 else f"−¥{yuan(-fen)}"
 
 
 def moment_text(moment: datetime, locale: str) -> str:

@@ -125,7 +125,9 @@ def test_a_learner_asks_two_of_the_finance_agree_and_the_license_ends(
     ends(desk, number, "SUCCESS", RefundStatus.SUCCEEDED)
     badge(learner.open(f"/account/orders/{order_id}"), "Refunded")
     badge(learner.open("/account/licenses"), "Revoked")
-    badge(learner.open(f"/account/licenses/{license_['id']}"), "Revoked")
+    page = learner.open(f"/account/licenses/{license_['id']}")
+    badge(page, "Revoked")
+    expect(page.locator("main")).to_contain_text("you got your money back")
     page = support.open(f"/admin/licenses?q={license_['id']}")
     badge(page.locator("table"), "Revoked")
     assert editor.get(f"/licenses/{license_['id']}").get_json()["status"] == "revoked"

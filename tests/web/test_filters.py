@@ -16,7 +16,14 @@ MOMENT = datetime(2026, 11, 23, 18, 5, 59, tzinfo=UTC)
 class TestMoney:
     @pytest.mark.parametrize(
         ("fen", "text"),
-        [(0, "¥0.00"), (1, "¥0.01"), (9900, "¥99.00"), (1999, "¥19.99"), (100000001, "¥1000000.01")],
+        [
+            (0, "¥0.00"),
+            (1, "¥0.01"),
+            (-9100, "−¥91.00"),
+            (9900, "¥99.00"),
+            (1999, "¥19.99"),
+            (100000001, "¥1000000.01"),
+        ],
     )
     def test_it_writes_every_fen(self, fen, text):
         assert filters.money(fen) == text

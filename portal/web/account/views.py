@@ -28,6 +28,7 @@ from portal.payments.history import (
 from portal.payments.queries import mail_job_of
 from portal.refunds.models import RefundStatus
 from portal.refunds.queries import may_learner_ask, refundables_of, refunds_of_order
+from portal.refunds.settle import REVOKED_BECAUSE
 from portal.web.account.wording import browser_name, license_state, mail_text, timeline
 from portal.web.auth import current_session, login_required, required_learner, sign_out
 from portal.web.limits import limiter
@@ -136,7 +137,10 @@ def license(license_id: str) -> str:
     mailing = mail_job_of(line.license.id)
     log.info("license shown", extra={"license_id": line.license.id})
     return render_template(
-        "account/license.html", line=line, mail_text=mail_text(mailing, required_learner().email)
+        "account/license.html",
+        line=line,
+        mail_text=mail_text(mailing, required_learner().email),
+        was_refunded=line.license.revoked_reason == REVOKED_BECAUSE,
     )
 
 

@@ -18,6 +18,7 @@ from portal.outbox.models import Job, JobStatus
 from portal.payments.attempts import TRANSFER
 from portal.payments.models import Payment, PaymentStatus, VerifiedBy
 from portal.refunds.models import Origin, Refund, RefundStatus
+from portal.refunds.settle import REVOKED_BECAUSE
 from portal.staff.permissions import Permission, may
 from portal.web.admin.case_words import KINDS, WHYS
 from portal.web.admin.dispute_words import PROBLEMS
@@ -143,7 +144,13 @@ def _of_license(story: Story) -> Iterator[Event]:
         yield Event(license_.issued_at, _("The license was made."), license_.id, kind="good")
         if license_.revoked_at:
             title = _("The license was revoked.")
-            yield Event(license_.revoked_at, title, license_.revoked_reason or license_.id, kind="bad")
+            why = license_.revoked_reason or license_.id
+            yield Event(
+                license_.revoked_at,
+                title,
+                _("The money went back.") if why == REVOKED_BECAUSE else why,
+                kind="bad",
+            )
 
 
 def _of_refund(refund: Refund) -> Iterator[Event]:
@@ -235,5 +242,5 @@ def _of_acts(acts: Sequence[AuditRow]) -> Iterator[Event]:
     for act in acts:
         if act.actor != audit.SYSTEM and act.action not in _ACTS_SHOWN_OTHERWISE:
             facts = json.loads(act.facts)
-            detail = ", ".join(f"{name}: {value}" for name, value in facts.items())
+            detail = ", ".join(f"{name}: {value}" for name, value in facts.items() if name != "digest")
             yield Event(act.at, names.get(act.action, act.action), detail, by=person(act.actor))
