@@ -23,6 +23,13 @@ from tests.proof.machine import ShopMachine, picks
 from tests.proof.world import World
 
 SHARES = (None, 1, 5000, 9900)
+_UNDER_WAY = (
+    RefundStatus.REQUESTED,
+    RefundStatus.APPROVED,
+    RefundStatus.PROCESSING,
+    RefundStatus.ABNORMAL,
+    RefundStatus.CLOSED,
+)
 OUTCOMES = ("SUCCESS", "SUCCESS", "ABNORMAL", "CLOSED")
 
 
@@ -126,6 +133,8 @@ class RefundingMachine(ShopMachine):
 
     def _end_all_refunds(self) -> None:
         """Let the banks pay and people decide, until nothing is under way; then let the day's bill come."""
+        if not self.asked:
+            return
         for _ in range(6):
             for _ in range(3):
                 self.world.clock.travel(seconds=61)
@@ -146,6 +155,7 @@ class RefundingMachine(ShopMachine):
                         decide.refuse(self._person(0), refund.out_refund_no, "too late")
                     elif refund.held_fen:
                         call.give_up(self._person(0), refund.out_refund_no, "closed", self.world.tools)
-        if self.asked:
-            tomorrow = beijing.begin_of(beijing.day_of(self.world.clock.now())).timestamp() + 35 * 3600
-            self.world.clock.travel(seconds=tomorrow - self.world.clock.now().timestamp())
+            if not any(one.held_fen or one.status != RefundStatus.CLOSED for one in self._ours(*_UNDER_WAY)):
+                break
+        tomorrow = beijing.begin_of(beijing.day_of(self.world.clock.now())).timestamp() + 35 * 3600
+        self.world.clock.travel(seconds=tomorrow - self.world.clock.now().timestamp())
