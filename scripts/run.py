@@ -129,6 +129,7 @@ def start(running: list[Child], env: Environment) -> None:
     flask(env, "catalogue", "load", "--only-new", DEMO_CATALOGUE)
     flask(env, "license-keys", "rotate", "--first")
     accounts = json.loads(flask(env, "demo-accounts", "--json"))
+    flask(env, "demo-offer")
 
     portal = launch(running, "portal", portal_command(port, env["HOST"]), env)
     worker = launch(running, "worker", worker_command(var), env)

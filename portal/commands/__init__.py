@@ -6,6 +6,7 @@ from portal.commands.audit import audit
 from portal.commands.cases import cases
 from portal.commands.catalogue import catalogue
 from portal.commands.demo_accounts import demo_accounts
+from portal.commands.demo_offer import demo_offer
 from portal.commands.disputes import disputes
 from portal.commands.doctor import doctor
 from portal.commands.license_keys import license_keys
@@ -25,6 +26,7 @@ def register_commands(app: Flask) -> None:
         cases,
         catalogue,
         demo_accounts,
+        demo_offer,
         disputes,
         doctor,
         license_keys,

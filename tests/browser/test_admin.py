@@ -28,6 +28,7 @@ from tests.support.bills import Bill
 from tests.support.complaints import PNG, Complaints
 from tests.support.desk import Desk
 from tests.support.shop import COURSE, Shop
+from tests.support.transfers import TransferDesk
 
 pytestmark = pytest.mark.browser
 EMPTY = ["/disputes?state=processed", "/cases?state=closed", "/refunds?status=closed", "/users?q=nobody"]
@@ -80,7 +81,14 @@ def objects(shop: Shop, tools) -> dict[str, str]:
             )
         }
     set_up_phone(shop.app, teacher)
+    transfers = TransferDesk(shop, tools)
+    transfers.limits(single_fen=0)
+    transfers.offer()
+    transfer, checked = transfers.told(), transfers.told()
+    transfers.check(checked)
     return {
+        "transfer": f"/confirmations/{transfers.transfer(transfer).reference}",
+        "checked transfer": f"/confirmations/{transfers.transfer(checked).reference}",
         "order": f"/orders/{order_id}",
         "waiting": f"/orders/{waiting}",
         "refund": f"/refunds/{refund}",
@@ -107,6 +115,7 @@ MISTAKES = [
     ("/grants/new", "check"), ("/grants/bulk", "bulk/check"), ("dispute", "reply"), ("dispute", "approve_refund"),
     ("dispute", "reject_refund"), ("case", "comment"), ("case", "close"), ("user", "role"),
     ("user", "reset-phone"), ("course", COURSE), ("/settings", "banner"),
+    ("transfer", "check"), ("transfer", "refuse"), ("checked transfer", "back"), ("course", "transfer"),
 ]  # fmt: skip
 SEND_EMPTY = """
     form => {

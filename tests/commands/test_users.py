@@ -6,10 +6,15 @@ import pytest
 import sqlalchemy as sa
 
 from portal.audit.models import AuditRow
+from portal.catalogue.offers import offer_of
 from portal.config import Mode
 from portal.kit.db import db
 from portal.learners import services
 from portal.learners.models import Learner
+from portal.learners.queries import learner_with
+from portal.pictures.services import picture_of
+from portal.staff.courses import courses_within
+from portal.staff.permissions import Permission
 from portal.staff.second_factor import is_set_up
 from tests.factories.learners import PASSWORD, make_learner
 from tests.factories.staff import set_up_phone
@@ -120,6 +125,27 @@ class TestDemoAccounts:
         result = run("demo-accounts", "--json")
         assert result.exit_code == 2
         assert count(Learner) == 0
+
+
+class TestDemoOffer:
+    def test_a_demo_course_can_be_paid_by_transfer_and_its_instructor_confirms_it(self, app, run):
+        run("demo-accounts")
+        for _ in range(2):
+            assert run("demo-offer").exit_code == 0
+        with app.app_context():
+            offer = offer_of("javascript-complete")
+            assert (offer.mode, offer.version) == ("beside", 1)
+            code = picture_of(offer.picture_id)
+            assert (code.media_type, code.width) == ("image/png", code.height)
+            teacher = learner_with("instructor@example.com")
+            assert teacher is not None
+            assert courses_within(teacher, Permission.CONFIRM_PAYMENTS) == frozenset({"javascript-complete"})
+
+    def test_there_is_none_in_live_mode(self, app, run, tools, monkeypatch):
+        monkeypatch.setitem(tools.settings.__dict__, "PORTAL_MODE", Mode.LIVE)
+        assert run("demo-offer").exit_code == 2
+        with app.app_context():
+            assert offer_of("javascript-complete") is None
 
 
 class TestStaff:
