@@ -177,7 +177,7 @@ class Shop:
         token = ids.secret_hash(ids.new_secret())[:40]
         session: dict[str, Any] = {"csrf_token": token}
         if secret is not None:
-            session |= {"_user_id": secret, "_fresh": True, "_permanent": True}
+            session |= {"secret": secret, "_permanent": True}
         keys = self.app.config["WTF_CSRF_SECRET_KEY"]
         form_token = URLSafeTimedSerializer(keys, salt="wtf-csrf-token").dumps(token)
         return f"sid={serializer.dumps(session)}", str(form_token)

@@ -70,7 +70,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     init_body_size(app)
     init_auth(app, settings)
     init_csrf(app, settings)
-    init_limits(app, settings)
+    init_limits(settings)
     language.init_language(app)
     filters.init_filters(app)
     headers.init_headers(app, settings)
@@ -85,6 +85,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(api.docs_bp)
     api.init_api(app)
     register_commands(app)
+    gateway = app.extensions["portal_tools"].gateway(WeChatPayGateway.name)
+    app.wsgi_app = notify.Gate(app, gateway)  # type: ignore[method-assign]
     return app
 
 

@@ -162,7 +162,7 @@ class TestAWholePurchase:
         form = {"email": "canary@example.com", "password": password, "password_again": password}
         assert client.post("/register", data={**form, "csrf_token": token}).status_code == 303
         with client.session_transaction() as cookie:
-            session_secret = cookie["_user_id"]
+            session_secret = cookie["secret"]
         buyer = shop.buyer()
         order_id = buyer.buy()
         code_url = shop.payment(order_id).code_url

@@ -43,7 +43,7 @@ def cookie(environ: dict[str, Any]) -> dict[str, Any]:
 
 def learner(environ: dict[str, Any]) -> tuple[Any, ...]:
     """Return the row of whoever is signed in."""
-    secret = hashlib.sha256(cookie(environ)["_user_id"].encode()).hexdigest()
+    secret = hashlib.sha256(cookie(environ)["secret"].encode()).hexdigest()
     return read(_SESSION, secret, stamp(), stamp(-_TWO_WEEKS))[0]
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 import sqlalchemy as sa
 
 from portal.catalogue.models import Course, Product
-from portal.kit.db import db, table_of
+from portal.kit.db import db, read, table_of
 from portal.kit.errors import NotFound
 
 Listed = TypeVar("Listed", "Course", "CourseCard")
@@ -55,7 +55,7 @@ _CARDS = (
 
 def cards_on_sale(search: str | None = None) -> list[CourseCard]:
     """Return the cards of the courses on sale in their order, or of those that a search finds."""
-    return _found([CourseCard._make(row) for row in db.session.execute(_CARDS)], search)
+    return _found([CourseCard._make(row) for row in read(_CARDS, {})], search)
 
 
 def courses_on_sale(search: str | None = None) -> list[Course]:

@@ -29,6 +29,11 @@ class Locale(StrEnum):
     EN = "en"
 
 
+def buyer_tag(public_id: str) -> str:
+    """Return the short mark of the buyer with this public id."""
+    return public_id[:4].upper()
+
+
 class Learner(Base):
     """Anyone with an account. Outside the portal they are known by `public_id` only.
 
@@ -52,7 +57,7 @@ class Learner(Base):
     @property
     def tag(self) -> str:
         """A short mark of the buyer, on our page and in WeChat, that gives a swapped QR code away."""
-        return self.public_id[:4].upper()
+        return buyer_tag(self.public_id)
 
 
 class LoginSession(Base):

@@ -9,7 +9,7 @@ from portal.kit import clock, ids
 from portal.kit.db import changed_one, db, transactional
 from portal.kit.errors import Conflict, PortalError
 from portal.learners import addresses, passwords, throttle
-from portal.learners.models import Learner, Locale, LoginSession, Role
+from portal.learners.models import Learner, Locale, Role
 from portal.learners.queries import learner_with
 from portal.learners.sessions import actor, end_other_sessions
 from portal.outbox import services as outbox
@@ -139,7 +139,7 @@ def _replace_hash(learner: Learner, password_hash: str) -> bool:
     return True
 
 
-def change_password(learner: Learner, old: str, new: str, keep_session: LoginSession | None) -> None:
+def change_password(learner: Learner, old: str, new: str, kept_session_id: int | None) -> None:
     """Set a new password for somebody who knows the old one, and end all other sessions.
 
     Raises:
@@ -152,15 +152,15 @@ def change_password(learner: Learner, old: str, new: str, keep_session: LoginSes
         raise BadCredentials
     throttle.forget_tries(throttle.SIGN_IN, learner.email)
     password_hash = passwords.hashed(passwords.checked(new, learner.email))
-    _store_password(learner, password_hash, keep_session)
+    _store_password(learner, password_hash, kept_session_id)
 
 
 @transactional
-def _store_password(learner: Learner, password_hash: str, keep_session: LoginSession | None) -> None:
+def _store_password(learner: Learner, password_hash: str, kept_session_id: int | None) -> None:
     if not _replace_hash(learner, password_hash):
         raise BadCredentials
     _note_new_password(learner)
-    end_other_sessions(learner, keep_session)
+    end_other_sessions(learner, kept_session_id)
     audit.record("learner.password_changed", actor(learner), actor(learner))
 
 

@@ -2,15 +2,16 @@
 
 import logging
 from datetime import datetime, timedelta
+from typing import NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from portal.audit import services as audit
 from portal.kit import clock, ids
-from portal.kit.db import changed_one, db, transactional
+from portal.kit.db import changed_one, db, read, table_of, transactional
 from portal.kit.errors import NotFound
-from portal.learners.models import Learner, LoginSession, Role
+from portal.learners.models import Learner, LoginSession, Role, buyer_tag
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ LEARNER_IDLE, STAFF_IDLE = timedelta(days=14), timedelta(minutes=30)
 _TOUCH_EVERY = timedelta(minutes=5)
 
 
-def actor(learner: Learner) -> str:
+def actor(learner: "Person") -> str:
     """Return how the audit names a person: never by e-mail address."""
     return f"learner:{learner.public_id}"
 
@@ -73,13 +74,14 @@ def _end_oldest(learner_id: int) -> None:
 
 def _alive() -> sa.ColumnElement[bool]:
     """Return the condition that a session counts at the moment `now`; whoever uses it gives `_moments()` too."""
-    is_learner = Learner.role == Role.LEARNER.value
+    learner, session = table_of(Learner).c, table_of(LoginSession).c
+    is_learner = learner.role == Role.LEARNER.value
     return sa.and_(
-        LoginSession.expires_at > sa.bindparam("now"),
-        Learner.disabled_at.is_(None),
+        session.expires_at > sa.bindparam("now"),
+        learner.disabled_at.is_(None),
         sa.or_(
-            sa.and_(is_learner, LoginSession.last_seen_at > sa.bindparam("learner_seen_since")),
-            sa.and_(sa.not_(is_learner), LoginSession.last_seen_at > sa.bindparam("staff_seen_since")),
+            sa.and_(is_learner, session.last_seen_at > sa.bindparam("learner_seen_since")),
+            sa.and_(sa.not_(is_learner), session.last_seen_at > sa.bindparam("staff_seen_since")),
         ),
     )
 
@@ -89,27 +91,65 @@ def _moments() -> dict[str, datetime]:
     return {"now": now, "learner_seen_since": now - LEARNER_IDLE, "staff_seen_since": now - STAFF_IDLE}
 
 
-# Put together once: it is asked with every request of everybody who is signed in.
-_SESSION = (
-    sa.select(Learner, LoginSession)
-    .join(LoginSession, LoginSession.learner_id == Learner.id)
-    .where(LoginSession.token_hash == sa.bindparam("token_hash"), _alive())
-    .execution_options(populate_existing=True)
+class Reader(NamedTuple):
+    """Who is signed in at a browser: what most pages need of the account and of its session."""
+
+    id: int
+    """Of the learner."""
+    public_id: str
+    email: str
+    role: str
+    locale: str
+    session_id: int
+    session_public_id: str
+    last_seen_at: datetime
+    second_factor_at: datetime | None
+
+    @property
+    def tag(self) -> str:
+        """The mark of the buyer, as `Learner.tag`."""
+        return buyer_tag(self.public_id)
+
+
+Person: TypeAlias = Learner | Reader
+"""Somebody with an account, whether the whole row was read or only what is in `Reader`."""
+
+# Columns, put together once: it is asked with every request of everybody who is signed in.
+_learners, _sessions = table_of(Learner).c, table_of(LoginSession).c
+_READER = sa.select(
+    _learners.id,
+    _learners.public_id,
+    _learners.email,
+    _learners.role,
+    _learners.locale,
+    _sessions.id,
+    _sessions.public_id,
+    _sessions.last_seen_at,
+    _sessions.second_factor_at,
+).where(
+    _sessions.token_hash == sa.bindparam("token_hash"),
+    _sessions.learner_id == _learners.id,
+    _alive(),
 )
 
 
-def session_of(secret: str) -> tuple[Learner, LoginSession] | None:
+def session_of(secret: str) -> Reader | None:
     """Return who has this secret, or None when the session is over, idle too long, ended or never was.
 
     One statement; at most every five minutes a second one notes that the session is in use.
     """
-    row = db.session.execute(_SESSION, {"token_hash": ids.secret_hash(secret), **_moments()}).first()
+    row = read(_READER, {"token_hash": ids.secret_hash(secret), **_moments()}).first()
     if row is None:
         return None
-    learner, session = row
-    if clock.now() - session.last_seen_at >= _TOUCH_EVERY:
-        _try_to_touch(session.id)
-    return learner, session
+    reader = Reader._make(row)
+    if clock.now() - reader.last_seen_at >= _TOUCH_EVERY:
+        _try_to_touch(reader.session_id)
+    return reader
+
+
+def login_session_by_id(session_id: int) -> LoginSession | None:
+    """Return the session with this id."""
+    return db.session.get(LoginSession, session_id)
 
 
 @transactional
@@ -152,7 +192,7 @@ def sessions_of(learner_id: int) -> list[LoginSession]:
 
 
 @transactional
-def end_session(learner: Learner, public_id: str) -> None:
+def end_session(learner: Person, public_id: str) -> None:
     """End one of the learner's sessions; its next request is nobody's.
 
     Raises:
@@ -169,12 +209,11 @@ def end_session(learner: Learner, public_id: str) -> None:
 
 
 @transactional
-def end_other_sessions(learner: Learner, keep: LoginSession | None, ended_by: str | None = None) -> int:
-    """End all of the learner's sessions but `keep` (None: all), and return how many that were.
+def end_other_sessions(learner: Person, kept_id: int | None, ended_by: str | None = None) -> int:
+    """End all of the learner's sessions but the one with the id `kept_id` (None: all), and return how many that were.
 
     `ended_by` is who does it, as the audit names them; None: the learner.
     """
-    kept_id = keep.id if keep is not None else None
     ended = db.session.execute(
         sa.delete(LoginSession).where(
             LoginSession.learner_id == learner.id,

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 
 from portal.catalogue.models import Product
 from portal.kit import clock
-from portal.kit.db import db, table_of
+from portal.kit.db import db, read, table_of
 from portal.kit.errors import NotFound
 from portal.learners.models import Learner
+from portal.learners.sessions import Person
 from portal.licenses.models import Entitlement, License
 from portal.orders.models import Order, OrderStatus, RefundState
 from portal.outbox.models import Job
@@ -106,11 +107,11 @@ _LINES = (
 _HOW_MANY = sa.select(sa.func.count()).where(_orders.c.learner_id == sa.bindparam("learner_id"))
 
 
-def orders_of(learner: Learner, number: int = 1) -> Page[OrderLine]:
+def orders_of(learner: Person, number: int = 1) -> Page[OrderLine]:
     """Return a page of the learner's orders."""
-    rows = db.session.execute(_LINES, {"learner_id": learner.id, "skipped": (number - 1) * PAGE_SIZE})
+    rows = read(_LINES, {"learner_id": learner.id, "skipped": (number - 1) * PAGE_SIZE})
     lines = [OrderLine._make(row) for row in rows]
-    return Page(lines, number, db.session.execute(_HOW_MANY, {"learner_id": learner.id}).scalar_one())
+    return Page(lines, number, read(_HOW_MANY, {"learner_id": learner.id}).scalar_one())
 
 
 def payable_orders_of(learner: Learner) -> list[Order]:

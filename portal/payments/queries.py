@@ -13,9 +13,9 @@ from portal.cases.models import Case, CaseKind, CaseStatus
 from portal.catalogue.models import Course
 from portal.catalogue.queries import CourseCard
 from portal.kit import clock
-from portal.kit.db import db, table_of
+from portal.kit.db import db, read, table_of
 from portal.kit.errors import NotFound
-from portal.learners.models import Learner
+from portal.learners.sessions import Person
 from portal.licenses.models import Entitlement, License
 from portal.orders.models import Order, OrderStatus
 from portal.outbox.models import Job
@@ -51,7 +51,7 @@ class Purchase:
     """What went back of all money that came for the order."""
 
 
-def purchase_of(learner: Learner, order_public_id: str, *, with_qr: bool = False) -> Purchase:
+def purchase_of(learner: Person, order_public_id: str, *, with_qr: bool = False) -> Purchase:
     """Return the learner's purchase; `with_qr` when the drawing of its code is wanted, which is large.
 
     Raises:
@@ -131,7 +131,7 @@ def poll_row(learner_id: int, order_public_id: str) -> Any:
     Raises:
         NotFound: when there is no such order, or it is another's.
     """
-    row = db.session.execute(_POLL, {"public_id": order_public_id, "learner_id": learner_id}).first()
+    row = read(_POLL, {"public_id": order_public_id, "learner_id": learner_id}).first()
     if row is None:
         raise NotFound
     return row

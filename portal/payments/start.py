@@ -13,7 +13,7 @@ from portal.catalogue.offers import offer_of
 from portal.kit import faults
 from portal.kit.db import transactional
 from portal.kit.errors import Unavailable
-from portal.learners.models import Learner
+from portal.learners.sessions import Person
 from portal.licenses.queries import held_license
 from portal.licenses.services import AlreadyOwned
 from portal.orders.models import Order
@@ -48,7 +48,7 @@ class Begun:
     payment_id: int | None
 
 
-def begin_checkout(learner: Learner, course: Course, seen_fen: int | None, tools: Tools) -> Begun:
+def begin_checkout(learner: Person, course: Course, seen_fen: int | None, tools: Tools) -> Begun:
     """Return the learner's open order for `course`, placing it and asking the gateway when there is none.
 
     A gateway that does not answer is no failure: the order stands and the code follows.
@@ -68,7 +68,7 @@ def begin_checkout(learner: Learner, course: Course, seen_fen: int | None, tools
 
 
 @transactional
-def record_checkout(learner: Learner, course: Course, seen_fen: int | None, tools: Tools) -> Begun:
+def record_checkout(learner: Person, course: Course, seen_fen: int | None, tools: Tools) -> Begun:
     """Put the order and its first attempt on record, or find the open one; the gateway hears of nothing.
 
     Raises:

@@ -2,7 +2,8 @@
 
 from enum import StrEnum
 
-from portal.learners.models import Learner, Role
+from portal.learners.models import Role
+from portal.learners.sessions import Person
 
 
 class Permission(StrEnum):
@@ -95,11 +96,11 @@ MAY: dict[Permission, dict[Role, Scope]] = {
 }
 
 
-def scope_of(learner: Learner, permission: Permission) -> Scope | None:
+def scope_of(person: Person, permission: Permission) -> Scope | None:
     """Return how far a person's permission reaches; None: they do not have it."""
-    return MAY[permission].get(Role(learner.role))
+    return MAY[permission].get(Role(person.role))
 
 
-def may(learner: Learner, permission: Permission) -> bool:
+def may(person: Person, permission: Permission) -> bool:
     """Tell whether a person has a permission, however far it reaches."""
-    return scope_of(learner, permission) is not None
+    return scope_of(person, permission) is not None

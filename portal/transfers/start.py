@@ -8,7 +8,7 @@ from portal.catalogue.models import Course
 from portal.catalogue.offers import offer_of
 from portal.kit import clock, ids
 from portal.kit.db import db, insert_row, transactional
-from portal.learners.models import Learner
+from portal.learners.sessions import Person
 from portal.orders.models import Order
 from portal.orders.services import place_order
 from portal.payments.attempts import TRANSFER
@@ -19,7 +19,7 @@ from portal.transfers.models import Transfer
 
 
 @transactional
-def begin_transfer(learner: Learner, course: Course, seen_fen: int | None, tools: Tools) -> Begun:
+def begin_transfer(learner: Person, course: Course, seen_fen: int | None, tools: Tools) -> Begun:
     """Place an order that is paid by transfer, or return the one that is open, however that is paid.
 
     Args:

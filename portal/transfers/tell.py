@@ -11,7 +11,7 @@ from portal.cases.services import open_case
 from portal.kit import clock
 from portal.kit.db import db, transactional
 from portal.kit.errors import Conflict, Invalid, NotFound
-from portal.learners.models import Learner
+from portal.learners.sessions import Person
 from portal.learners.sessions import actor
 from portal.orders.models import Order
 from portal.orders.services import extend, touch
@@ -43,7 +43,7 @@ class AlreadyDecided(Conflict):
 
 @transactional
 def tell_transfer(
-    learner: Learner, order_public_id: str, number: str | None, picture: Stripped | None
+    learner: Person, order_public_id: str, number: str | None, picture: Stripped | None
 ) -> None:
     """Note that a learner says the transfer was made, and have staff look; again with more, until they have.
 

@@ -1,6 +1,7 @@
 """The Flask application of the portal: how it makes templates and addresses."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, has_request_context, request
@@ -20,6 +21,10 @@ class Application(Flask):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._addresses: dict[tuple[str, ...], tuple[str, str]] = {}
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a view or a hook as it is: none of ours is a coroutine, and Flask asks a dozen times a request."""
+        return func
 
     def url_for(self, endpoint: str, /, **values: Any) -> str:  # type: ignore[override]
         """Return the address of a page, as Flask does.

@@ -1,14 +1,13 @@
 """Who is asking: the learner signed in at this browser, the cookie, and where to go after signing in."""
 
+import functools
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
-import flask_login
 from flask import Flask, current_app, g, has_request_context, redirect, request, session, url_for
-from flask_login import LoginManager, UserMixin, current_user, login_required, login_user
-from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect, RoutingException
 
@@ -17,6 +16,9 @@ from portal.config import Settings
 from portal.kit.errors import NotFound, PortalError
 from portal.learners import sessions
 from portal.learners.models import STAFF, Learner, LoginSession
+from portal.learners.queries import learner_by_id
+from portal.learners.sessions import Reader
+from portal.web.cookie import SignedCookies
 
 __all__ = [
     "STAFF",
@@ -24,11 +26,14 @@ __all__ = [
     "ask_to_sign_in",
     "current_learner",
     "current_session",
+    "forget_reader",
     "init_auth",
     "is_asked_by_script",
     "login_required",
     "page_before",
+    "reader",
     "required_learner",
+    "required_reader",
     "required_session",
     "safe_next",
     "sign_in",
@@ -37,6 +42,8 @@ __all__ = [
 
 DEFAULT_PAGE = "/account"
 _LONGEST_NEXT = 1024
+# In the browser's cookie: the session's secret, never the learner's id.
+_IN_COOKIE = "secret"
 
 
 class Unauthenticated(PortalError):
@@ -46,44 +53,60 @@ class Unauthenticated(PortalError):
     code = "unauthenticated"
 
 
-class SignedIn(UserMixin):
-    """The learner of this request and the session they are in: Flask-Login's `current_user`."""
+def reader() -> Reader | None:
+    """Return who is signed in at this browser; None: nobody. One statement per request.
 
-    def __init__(self, learner: Learner, login_session: LoginSession, secret: str) -> None:
-        self.learner = learner
-        self.session = login_session
-        self._secret = secret
-
-    def get_id(self) -> str:
-        """Return what the cookie holds: the session's secret, never the learner's id."""
-        return self._secret
-
-    def __getattr__(self, name: str) -> Any:
-        # So that templates and doors may read `current_user.email` as they would the learner's.
-        if name.startswith("_") or name == "learner":
-            raise AttributeError(name)
-        return getattr(self.learner, name)
+    After a database that could not say, nobody: the error page asks again, and must show without one.
+    """
+    if "reader" not in g:
+        g.reader = None
+        secret = session.get(_IN_COOKIE)
+        if secret is not None:
+            g.reader = sessions.session_of(secret)
+    found: Reader | None = g.reader
+    return found
 
 
-def _load(secret: str) -> SignedIn | None:
-    if g.get("asked_in_vain"):
-        return None
-    try:
-        found = sessions.session_of(secret)
-    except SQLAlchemyError:
-        # The error page asks again who is there, and must show without the database.
-        g.asked_in_vain = True
-        raise
-    return SignedIn(*found, secret) if found else None
+def forget_reader(*, is_nobody: bool = False) -> None:
+    """Ask again who is signed in when it is needed next; with `is_nobody`, take it that nobody is."""
+    for name in ("reader", "learner", "login_session"):
+        g.pop(name, None)
+    if is_nobody:
+        g.reader = None
+
+
+def required_reader() -> Reader:
+    """Return who is signed in, for a view behind `login_required`.
+
+    Raises:
+        Unauthenticated: when nobody is.
+    """
+    found = reader()
+    if found is None:
+        raise Unauthenticated
+    return found
+
+
+def login_required(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Open a view to whoever is signed in, and send everybody else to the sign-in."""
+
+    @functools.wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        return ask_to_sign_in() if reader() is None else view(*args, **kwargs)
+
+    return guarded
 
 
 def current_learner() -> Learner | None:
-    """Return the learner who is signed in, or None. One statement per request."""
-    return current_user.learner if current_user.is_authenticated else None
+    """Return the whole account of whoever is signed in, or None. One more statement, once per request."""
+    found = reader()
+    if found is not None and "learner" not in g:
+        g.learner = learner_by_id(found.id)
+    return g.learner if found is not None else None
 
 
 def required_learner() -> Learner:
-    """Return the learner who is signed in, for a view behind `login_required`.
+    """Return the whole account of whoever is signed in, for a view behind `login_required`.
 
     Raises:
         Unauthenticated: when there is none.
@@ -95,12 +118,15 @@ def required_learner() -> Learner:
 
 
 def current_session() -> LoginSession | None:
-    """Return the session of the learner who is signed in, or None."""
-    return current_user.session if current_user.is_authenticated else None
+    """Return the row of this browser's session, or None. One more statement, once per request."""
+    found = reader()
+    if found is not None and "login_session" not in g:
+        g.login_session = sessions.login_session_by_id(found.session_id)
+    return g.login_session if found is not None else None
 
 
 def required_session() -> LoginSession:
-    """Return the session of this browser, for a view behind `login_required`.
+    """Return the row of this browser's session, for a view behind `login_required`.
 
     Raises:
         Unauthenticated: when there is none.
@@ -123,21 +149,22 @@ def sign_in(learner: Learner, second_factor_at: datetime | None = None) -> None:
     secret = sessions.start_session(
         learner, request.user_agent.string, request.remote_addr or "", second_factor_at
     )
-    login_user(_load(secret))
+    session[_IN_COOKIE] = secret
+    forget_reader()
 
 
 def sign_out() -> None:
     """End the session of this browser, here and in the database."""
     _end_current()
-    flask_login.logout_user()
     session.clear()
+    forget_reader()
 
 
 def _end_current() -> None:
-    learner, ending = current_learner(), current_session()
-    if learner is not None and ending is not None:
+    ending = reader()
+    if ending is not None:
         with suppress(NotFound):  # ended meanwhile from another browser
-            sessions.end_session(learner, ending.public_id)
+            sessions.end_session(ending, ending.session_public_id)
 
 
 def safe_next(text: str | None, default: str = DEFAULT_PAGE) -> str:
@@ -204,8 +231,8 @@ def _origin() -> audit.Origin:
     """Return where the request being answered comes from; nobody is looked up for it."""
     if not has_request_context():
         return None, None
-    reader = g.get("_login_user")
-    session_id = reader.session.public_id if isinstance(reader, SignedIn) else None
+    known: Reader | None = g.get("reader")
+    session_id = known.session_public_id if known is not None else None
     address = request.remote_addr or ""
     return address[:45] if address.isascii() and address else None, session_id
 
@@ -225,10 +252,6 @@ def init_auth(app: Flask, settings: Settings) -> None:
         SESSION_REFRESH_EACH_REQUEST=False,
         PERMANENT_SESSION_LIFETIME=sessions.LEARNER_LIFETIME,
     )
-    manager = LoginManager()
-    # The address and browser of a phone change; its session's secret is the proof.
-    manager.session_protection = None
-    manager.user_loader(_load)
-    manager.unauthorized_handler(ask_to_sign_in)
-    manager.init_app(app)
+    app.session_interface = SignedCookies()
+    app.add_template_global(reader)
     audit.read_origin_by(_origin)

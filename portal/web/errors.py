@@ -5,12 +5,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask, Response, g, make_response, render_template, request
-from flask_login import AnonymousUserMixin
 from werkzeug.exceptions import HTTPException
 
 from portal.kit.db import db
 from portal.kit.errors import PortalError, Unavailable
 from portal.web import problems
+from portal.web.auth import forget_reader
 
 log = logging.getLogger(__name__)
 _PAGES = frozenset({400, 403, 404, 413, 429, 500, 503})
@@ -68,7 +68,7 @@ def init_errors(app: Flask) -> None:
     def database(error: Exception) -> Response:
         db.session.rollback()
         # The page must not ask the database who is reading it.
-        g._login_user = AnonymousUserMixin()
+        forget_reader(is_nobody=True)
         log.error("database away", extra={"alert": True, "why": type(error).__name__}, exc_info=error)
         return answer(503, "unavailable", _RETRY_SECONDS)
 

@@ -15,7 +15,7 @@ from portal.kit.errors import BadRequest
 from portal.learners.models import Locale
 from portal.learners.services import change_locale
 from portal.web import problems
-from portal.web.auth import current_learner
+from portal.web.auth import current_learner, reader
 from portal.web.bearer import locale_of_holder
 
 bp = Blueprint("language", __name__)
@@ -56,11 +56,11 @@ def select_locale() -> str:
 
 def _locale_of_account() -> Locale | None:
     try:
-        learner = current_learner()
+        known = reader()
     except SQLAlchemyError:
         # The page that says so must show without the database.
         return None
-    return Locale(learner.locale) if learner is not None else None
+    return Locale(known.locale) if known is not None else None
 
 
 def _locale_of_cookie() -> Locale | None:

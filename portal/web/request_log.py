@@ -34,13 +34,17 @@ def context() -> dict[str, Any]:
     return {"request_id": g.request_id} if has_request_context() and "request_id" in g else {}
 
 
+def request_id(given: str) -> str:
+    """Return the id of a request: the one it was `given` if that looks like one, else a new one."""
+    return given if _GIVEN_ID.fullmatch(given) else ids.new_public_id()
+
+
 def init_request_log(app: Flask) -> None:
     """Give each request an id and log how it ended."""
 
     @app.before_request
     def begin() -> None:
-        given = request.headers.get("X-Request-ID", "")
-        g.request_id = given if _GIVEN_ID.fullmatch(given) else ids.new_public_id()
+        g.request_id = request_id(request.headers.get("X-Request-ID", ""))
         g.started = time.perf_counter()
 
     @app.after_request

@@ -18,9 +18,9 @@ from portal.staff import second_factor
 from portal.staff.permissions import Permission, Scope, may, scope_of
 from portal.web.auth import (
     ask_to_sign_in,
-    current_learner,
     is_asked_by_script,
     page_before,
+    reader,
     required_learner,
     required_session,
     sign_in,
@@ -59,12 +59,12 @@ def staff_may(permission: Permission, *, asks_second_factor: bool = True) -> Cal
     def guard(view: View) -> View:
         @functools.wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            learner = current_learner()
-            if learner is None:
+            known = reader()
+            if known is None:
                 return ask_to_sign_in()
-            if not may(learner, permission):
+            if not may(known, permission):
                 raise Forbidden
-            if asks_second_factor and required_session().second_factor_at is None:
+            if asks_second_factor and known.second_factor_at is None:
                 return _ask_for_code(SecondFactorRequired)
             return view(*args, **kwargs)
 

@@ -45,5 +45,4 @@ def sign_in(client: FlaskClient, learner: Learner, shows_code: bool = True) -> N
         secret = sessions.start_session(learner, "test browser", "127.0.0.1", shown_at)
     with client.session_transaction() as cookie:
         cookie.clear()
-        cookie["_user_id"] = secret
-        cookie["_fresh"] = True
+        cookie["secret"] = secret

@@ -320,6 +320,7 @@ def test_what_a_connection_left_open_is_rolled_back_before_the_next_use(inside, 
     if db.engine.dialect.name == "sqlite":
         pytest.skip("its own pool")
     connection = db.engine.raw_connection()
+    connection.driver_connection.autocommit(False)
     connection.cursor().execute(
         "INSERT INTO audit_rows (at, actor, action, subject, facts)"
         " VALUES (NOW(), 'x', 'test.written', 'test:left', '{}')"

@@ -208,10 +208,9 @@ class TestChangePassword:
     def test_it_ends_all_other_sessions(self):
         learner = make_learner()
         here, there = (sessions.start_session(learner, "browser", "203.0.113.9") for _ in range(2))
-        found = sessions.session_of(here)
-        assert found
-        owner, session = found
-        services.change_password(owner, PASSWORD, NEW, session)
+        known = sessions.session_of(here)
+        assert known
+        services.change_password(learner, PASSWORD, NEW, known.session_id)
         assert sessions.session_of(here)
         assert sessions.session_of(there) is None
         assert services.authenticate(learner.email, NEW, "")

@@ -15,7 +15,7 @@ from portal.refunds.queries import Refundable, may_learner_ask, refundables_of
 from portal.refunds.request import BadReason, NotRefundable, TooManyParts, TooOld, Wish
 from portal.web.account.forms import RefundForm
 from portal.web.account.views import bp
-from portal.web.auth import login_required, required_learner
+from portal.web.auth import login_required, required_learner, required_reader
 from portal.web.limits import limiter
 from portal.web.tools import tools
 
@@ -24,7 +24,7 @@ _REFUND_NO = re.compile(r"[0-9A-Za-z]{6,64}", re.ASCII)
 
 
 def _account() -> str:
-    return f"account:{required_learner().id}"
+    return f"account:{required_reader().id}"
 
 
 def _to_order(order_id: str) -> ResponseReturnValue:

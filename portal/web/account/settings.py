@@ -11,7 +11,7 @@ from portal.learners.passwords import WeakPassword
 from portal.learners.throttle import TooManyTries
 from portal.web.account.forms import LanguageForm, PasswordForm
 from portal.web.account.views import bp
-from portal.web.auth import current_session, login_required, required_learner
+from portal.web.auth import forget_reader, login_required, required_learner, required_reader
 from portal.web.password_words import password_hint, weakness_text
 
 
@@ -46,6 +46,7 @@ def change_language() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _page(form, 422)
     services.change_locale(required_learner(), Locale(form.locale.data))
+    forget_reader()
     refresh()  # the message below is read in the new language
     flash(_("Your language is set."), "success")
     return redirect(url_for(".settings"), 303)
@@ -60,7 +61,7 @@ def change_password() -> ResponseReturnValue:
         return _page(form, 422)
     try:
         services.change_password(
-            required_learner(), form.old_password.data, form.new_password.data, current_session()
+            required_learner(), form.old_password.data, form.new_password.data, required_reader().session_id
         )
     except services.BadCredentials:
         form.old_password.errors = [_("This is not your current password.")]

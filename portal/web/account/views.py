@@ -30,7 +30,7 @@ from portal.refunds.models import RefundStatus
 from portal.refunds.queries import may_learner_ask, refundables_of, refunds_of_order
 from portal.refunds.settle import REVOKED_BECAUSE
 from portal.web.account.wording import browser_name, license_state, mail_text, timeline
-from portal.web.auth import current_session, login_required, required_learner, sign_out
+from portal.web.auth import login_required, required_learner, required_reader, sign_out
 from portal.web.limits import limiter
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ _LICENSES_ON_OVERVIEW = 3
 
 
 def _account() -> str:
-    return f"account:{required_learner().id}"
+    return f"account:{required_reader().id}"
 
 
 def _known_form(public_id: str) -> str:
@@ -79,7 +79,7 @@ def overview() -> str:
 @login_required
 def orders() -> str:
     """List the orders, newest first."""
-    return render_template("account/orders.html", page=orders_of(required_learner(), _page_number()))
+    return render_template("account/orders.html", page=orders_of(required_reader(), _page_number()))
 
 
 def _order(order_id: str) -> OrderHistory:
@@ -183,12 +183,12 @@ def resend_license(license_id: str) -> ResponseReturnValue:
 @login_required
 def devices() -> str:
     """List where the account is signed in, and the editors that act for it."""
-    learner = required_learner()
+    asking = required_reader()
     return render_template(
         "account/devices.html",
-        sessions=sessions.sessions_of(learner.id),
-        editors=editors_of(learner.id),
-        here=current_session(),
+        sessions=sessions.sessions_of(asking.id),
+        editors=editors_of(asking.id),
+        here=asking.session_public_id,
     )
 
 
@@ -196,8 +196,7 @@ def devices() -> str:
 @login_required
 def end_session(session_id: str) -> ResponseReturnValue:
     """End one session; ending this one is signing out."""
-    here = current_session()
-    if here is not None and here.public_id == session_id:
+    if required_reader().session_public_id == session_id:
         sign_out()
         return redirect(url_for("storefront.courses"), 303)
     sessions.end_session(required_learner(), _known_form(session_id))
@@ -218,7 +217,7 @@ def end_editor(editor_id: str) -> ResponseReturnValue:
 @login_required
 def end_other_sessions() -> ResponseReturnValue:
     """End all sessions but this one."""
-    count = sessions.end_other_sessions(required_learner(), current_session())
+    count = sessions.end_other_sessions(required_learner(), required_reader().session_id)
     flash(
         ngettext("%(num)s other browser is signed out.", "%(num)s other browsers are signed out.", count),
         "success",

@@ -8,7 +8,7 @@ from portal.learners.addresses import masked
 from portal.staff.permissions import Permission, may
 from portal.staff.second_factor import is_fresh
 from portal.web.admin.navigation import entries_for
-from portal.web.auth import current_learner, current_session
+from portal.web.auth import current_session, reader
 from portal.web.staff import CODE_FIELD, Forbidden
 from portal.web.tools import tools
 
@@ -27,7 +27,7 @@ def refuse_unmarked_views() -> None:
 def navigation() -> dict[str, Any]:
     """Give the pages of the admin their navigation."""
     return {
-        "navigation": entries_for(current_learner(), current_session()),
+        "navigation": entries_for(reader()),
         "is_one_person_shop": tools().settings.APPROVAL_ONE_PERSON_SHOP,
     }
 
@@ -35,8 +35,8 @@ def navigation() -> dict[str, Any]:
 @bp.app_template_global("may")
 def reader_may(name: str) -> bool:
     """Tell a template whether its reader has the permission called `name`."""
-    learner = current_learner()
-    return learner is not None and may(learner, Permission(name))
+    person = reader()
+    return person is not None and may(person, Permission(name))
 
 
 @bp.app_template_filter("person")
@@ -44,8 +44,8 @@ def person(email: str | None) -> str:
     """Write an e-mail address as its reader may see it: in full, or masked; what is none (`system`) as it is."""
     if not email or "@" not in email:
         return email or ""
-    learner = current_learner()
-    return email if learner is not None and may(learner, Permission.SEE_PERSONS) else masked(email)
+    asking = reader()
+    return email if asking is not None and may(asking, Permission.SEE_PERSONS) else masked(email)
 
 
 @bp.app_template_global("needs_code")

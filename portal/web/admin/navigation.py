@@ -6,7 +6,7 @@ from typing import Any
 from flask import request, url_for
 from flask_babel import lazy_gettext as _l
 
-from portal.learners.models import Learner, LoginSession
+from portal.learners.sessions import Reader
 from portal.staff.permissions import Permission, may
 
 
@@ -103,14 +103,14 @@ class Entry:
     is_here: bool
 
 
-def entries_for(learner: Learner | None, session: LoginSession | None) -> list[Entry]:
+def entries_for(person: Reader | None) -> list[Entry]:
     """Return the screens that a person may open, none before the second factor was shown."""
-    if learner is None or session is None or session.second_factor_at is None:
+    if person is None or person.second_factor_at is None:
         return []
     return [
         Entry(url_for(screen.endpoint), screen.name, screen.purpose, _is_here(screen.endpoint))
         for screen in SCREENS
-        if may(learner, screen.permission)
+        if may(person, screen.permission)
     ]
 
 

@@ -4,7 +4,6 @@ from flask import flash, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_login import login_required
 from flask_wtf import FlaskForm
 from wtforms import StringField
 from wtforms.validators import Optional, Regexp
@@ -13,7 +12,8 @@ from portal.pictures.services import picture_of
 from portal.transfers.queries import code_of
 from portal.transfers.start import begin_transfer
 from portal.transfers.tell import AlreadyDecided, tell_transfer
-from portal.web.checkout.views import account, begin, bp, facts_of, learner, purchase
+from portal.web.auth import login_required, required_reader
+from portal.web.checkout.views import account, begin, bp, facts_of, purchase
 from portal.web.limits import limiter
 from portal.web.uploads import PictureField, picture_response, takes_picture
 
@@ -63,7 +63,7 @@ def tell(order_id: str) -> ResponseReturnValue:
     if not form.validate():
         return _page(order_id, form, 422)
     try:
-        tell_transfer(learner(), found.order.public_id, form.number.data or None, form.picture.stripped)
+        tell_transfer(required_reader(), found.order.public_id, form.number.data or None, form.picture.stripped)
     except AlreadyDecided:
         flash(_("Somebody has looked meanwhile: this is what came of it."), "warning")
     return redirect(url_for("checkout.show", order_id=order_id), 303)

@@ -10,13 +10,12 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
-from flask_login import login_required
 
 from portal.catalogue.models import Course
 from portal.catalogue.queries import course_of
 from portal.kit import clock
 from portal.kit.errors import Invalid, NotFound
-from portal.learners.models import Learner
+from portal.learners.sessions import Person
 from portal.licenses.services import AlreadyOwned
 from portal.orders.models import OrderStatus
 from portal.orders.services import NotForSale, PriceChanged
@@ -28,7 +27,7 @@ from portal.payments.watch import note_watcher
 from portal.switchboard.services import SalesPaused
 from portal.tools import Tools
 from portal.transfers.queries import checkout_of
-from portal.web.auth import current_learner
+from portal.web.auth import login_required, required_reader
 from portal.web.limits import limiter
 from portal.web.tools import tools
 
@@ -39,16 +38,9 @@ _PRICE = re.compile(r"\d{1,9}", re.ASCII)
 _ORDER_ID = re.compile(r"[0-9a-z]{20}", re.ASCII)
 
 
-def learner() -> Learner:
-    """Return who is signed in, for a view that asks for it."""
-    found = current_learner()
-    assert found is not None
-    return found
-
-
 def account() -> str:
     """Return what limits count by."""
-    return f"account:{learner().id}"
+    return f"account:{required_reader().id}"
 
 
 def purchase(order_id: str, *, with_qr: bool = False) -> Purchase:
@@ -59,7 +51,7 @@ def purchase(order_id: str, *, with_qr: bool = False) -> Purchase:
     """
     if not _ORDER_ID.fullmatch(order_id):
         raise NotFound
-    return purchase_of(learner(), order_id, with_qr=with_qr)
+    return purchase_of(required_reader(), order_id, with_qr=with_qr)
 
 
 @bp.post("/courses/<course_id>/buy")
@@ -71,12 +63,12 @@ def buy(course_id: str) -> ResponseReturnValue:
 
 
 def begin(
-    course_id: str, place: Callable[[Learner, Course, int | None, Tools], Begun]
+    course_id: str, place: Callable[[Person, Course, int | None, Tools], Begun]
 ) -> ResponseReturnValue:
     """Place an order by `place`, and lead to where it is paid, or to why not."""
     course = course_of(course_id)
     try:
-        begun = place(learner(), course, _seen_price(), tools())
+        begun = place(required_reader(), course, _seen_price(), tools())
     except AlreadyOwned as error:
         if error.facts["license_id"] is None:
             return redirect(url_for("storefront.course", course_id=course.id), 303)
@@ -165,7 +157,7 @@ def status(order_id: str) -> ResponseReturnValue:
     """What the page polls: unchanged (304), or the partial it was drawn with and whether to stop."""
     if not _ORDER_ID.fullmatch(order_id):
         raise NotFound
-    row = poll_row(learner().id, order_id)
+    row = poll_row(required_reader().id, order_id)
     is_over = row.status == OrderStatus.PENDING and clock.now() >= row.expires_at
     if row.status == OrderStatus.PENDING and not row.closing and not is_over:
         note_watcher(order_id, row.created_at)
@@ -214,7 +206,7 @@ def check(order_id: str) -> ResponseReturnValue:
 def cancel(order_id: str) -> ResponseReturnValue:
     """Close the order at WeChat, then here; if the money was faster, it is paid."""
     found = purchase(order_id)
-    if start_closing(found.order, OrderStatus.CANCELLED, f"learner:{learner().public_id}"):
+    if start_closing(found.order, OrderStatus.CANCELLED, f"learner:{required_reader().public_id}"):
         close_order(found.order.id, tools())
     return redirect(url_for("checkout.show", order_id=order_id), 303)
 

@@ -14,7 +14,7 @@ from portal.learners.addresses import BadAddress
 from portal.learners.models import Locale
 from portal.learners.passwords import WeakPassword
 from portal.learners.throttle import TooManyTries
-from portal.web.auth import DEFAULT_PAGE, STAFF, current_learner, safe_next, sign_in, sign_out
+from portal.web.auth import DEFAULT_PAGE, STAFF, reader, safe_next, sign_in, sign_out
 from portal.web.csrf import FormExpired
 from portal.web.errors import answer
 from portal.web.limits import limiter, was_understood
@@ -51,7 +51,7 @@ def _page(form: FlaskForm, status: int = 200) -> Response:
 @bp.errorhandler(FormExpired)
 def form_expired(error: FormExpired) -> Any:
     """Show the form again with what was typed (but passwords) and a fresh token."""
-    if request.endpoint == "sign_in.logout" and current_learner() is None:
+    if request.endpoint == "sign_in.logout" and reader() is None:
         return redirect(url_for("storefront.courses"), 303)
     if request.endpoint not in _FORMS:
         return answer(error.status, error.code)
@@ -64,7 +64,7 @@ def form_expired(error: FormExpired) -> Any:
 @limiter.limit("30 per 15 minutes", methods=["POST"])
 def login() -> ResponseReturnValue:
     """Sign in and go on to where one was going."""
-    if request.method == "GET" and current_learner() is not None:
+    if request.method == "GET" and reader() is not None:
         return redirect(_next_page(), 303)
     form = LoginForm()
     if not form.validate_on_submit():
@@ -98,7 +98,7 @@ def _locked_text(seconds: int) -> str:
 @limiter.limit("5 per hour", methods=["POST"], deduct_when=was_understood)
 def register() -> ResponseReturnValue:
     """Make an account, and be signed in at once."""
-    if request.method == "GET" and current_learner() is not None:
+    if request.method == "GET" and reader() is not None:
         return redirect(_next_page(), 303)
     form = RegisterForm()
     if not form.validate_on_submit():

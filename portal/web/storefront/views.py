@@ -18,7 +18,7 @@ from markupsafe import Markup
 from portal.catalogue.offers import modes_of
 from portal.catalogue.queries import CourseCard, cards_on_sale, course_of
 from portal.payments.queries import StandingKind, standing_of, standings_of
-from portal.web.auth import current_learner
+from portal.web.auth import reader
 from portal.web.filters import language
 from portal.web.view_counter import count_view
 
@@ -66,5 +66,5 @@ def course(course_id: str) -> Response:
 
 
 def _learner_id() -> int | None:
-    learner = current_learner()
-    return learner.id if learner is not None else None
+    known = reader()
+    return known.id if known is not None else None
