@@ -12,6 +12,7 @@ from portal.learners import services, sessions
 from portal.learners.addresses import BadAddress
 from portal.learners.models import Learner, Locale, LoginSession, Role, SignInThrottle
 from portal.learners.passwords import WeakPassword
+from portal.learners.queries import learner_by_id
 from portal.learners.services import AddressTaken, BadCredentials
 from portal.learners.throttle import TooManyTries, sweep_throttles
 from portal.outbox.models import Job
@@ -210,7 +211,9 @@ class TestChangePassword:
         here, there = (sessions.start_session(learner, "browser", "203.0.113.9") for _ in range(2))
         known = sessions.session_of(here)
         assert known
-        services.change_password(learner, PASSWORD, NEW, known.session_id)
+        owner = learner_by_id(known.id)
+        assert owner
+        services.change_password(owner, PASSWORD, NEW, known.session_id)
         assert sessions.session_of(here)
         assert sessions.session_of(there) is None
         assert services.authenticate(learner.email, NEW, "")
