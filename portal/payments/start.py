@@ -93,7 +93,7 @@ def record_checkout(learner: Person, course: Course, seen_fen: int | None, tools
     return Begun(order.public_id, payment_id)
 
 
-def standing_order(learner: Learner, course: Course) -> Begun | None:
+def standing_order(learner: Person, course: Course) -> Begun | None:
     """Return the learner's open order for a course, however it is to be paid; None when a new one may be placed.
 
     Raises:
@@ -109,7 +109,7 @@ def standing_order(learner: Learner, course: Course) -> Begun | None:
     return None
 
 
-def note_placed(order: Order, learner: Learner) -> None:
+def note_placed(order: Order, learner: Person) -> None:
     """Put into the audit that an order was placed."""
     audit.record(
         "order.placed",

@@ -11,8 +11,7 @@ from portal.cases.services import open_case
 from portal.kit import clock
 from portal.kit.db import db, transactional
 from portal.kit.errors import Conflict, Invalid, NotFound
-from portal.learners.sessions import Person
-from portal.learners.sessions import actor
+from portal.learners.sessions import Person, actor
 from portal.orders.models import Order
 from portal.orders.services import extend, touch
 from portal.outbox import services as outbox

@@ -63,7 +63,9 @@ def tell(order_id: str) -> ResponseReturnValue:
     if not form.validate():
         return _page(order_id, form, 422)
     try:
-        tell_transfer(required_reader(), found.order.public_id, form.number.data or None, form.picture.stripped)
+        tell_transfer(
+            required_reader(), found.order.public_id, form.number.data or None, form.picture.stripped
+        )
     except AlreadyDecided:
         flash(_("Somebody has looked meanwhile: this is what came of it."), "warning")
     return redirect(url_for("checkout.show", order_id=order_id), 303)

@@ -62,9 +62,7 @@ def buy(course_id: str) -> ResponseReturnValue:
     return begin(course_id, begin_checkout)
 
 
-def begin(
-    course_id: str, place: Callable[[Person, Course, int | None, Tools], Begun]
-) -> ResponseReturnValue:
+def begin(course_id: str, place: Callable[[Person, Course, int | None, Tools], Begun]) -> ResponseReturnValue:
     """Place an order by `place`, and lead to where it is paid, or to why not."""
     course = course_of(course_id)
     try:
