@@ -7,7 +7,7 @@ row count is looked at, which both databases have, never on SQLite's single writ
 
 import functools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar, cast
@@ -167,12 +167,16 @@ def forbid_open_transaction() -> None:
     session.commit()
 
 
-def read(statement: sa.Select[Any], values: Mapping[str, object]) -> sa.CursorResult[Any]:
-    """Return the rows of a SELECT of columns, in the session's transaction, past the mapper.
+def read(statement: sa.Select[Any], values: Mapping[str, object]) -> Sequence[sa.Row[Any]]:
+    """Return the rows of a SELECT of columns, past session and mapper.
 
-    For the reads of busy doors: it costs half of `db.session.execute`.
+    For the reads of busy doors: it costs a third of `db.session.execute`. Outside of a transaction it sees what is
+    committed; inside one, what that has written too.
     """
-    return db.session.connection().execute(statement, values)
+    if db.session.registry.has() and db.session().info.get("in_transaction"):
+        return db.session.connection().execute(statement, values).all()
+    with db.engine.connect() as connection:
+        return connection.execute(statement, values).all()
 
 
 def changed_one(result: sa.Result[Any]) -> bool:
@@ -250,8 +254,7 @@ def watch_connections(engine: sa.Engine) -> None:
         sa.event.listen(engine, "checkin", _note_use)
         sa.event.listen(engine, "checkout", _see_alive)
         sa.event.listen(engine, "begin", _begin_mysql)
-        sa.event.listen(engine, "commit", _note_end)
-        sa.event.listen(engine, "rollback", _note_end)
+        sa.event.listen(engine, "commit", _note_commit)
         sa.event.listen(engine, "reset", _reset)
 
 
@@ -290,23 +293,22 @@ def _see_alive(connection: Any, record: Any, _proxy: Any) -> None:
 
 def _begin_mysql(connection: sa.Connection) -> None:
     """Begin what commits together; whoever only reads needs no transaction, as each read is of its moment anyway."""
-    connection.info["has_ended"] = False
     if connection.get_execution_options().get("portal_write"):
-        cast(Any, connection.connection.driver_connection).autocommit(False)
+        connection.info["is_committed"] = False
+        connection.exec_driver_sql("SET autocommit = 0")
 
 
-def _note_end(connection: sa.Connection) -> None:
+def _note_commit(connection: sa.Connection) -> None:
     # One that was lost is let go, with whatever it had open.
     if not connection.invalidated:
-        connection.info["has_ended"] = True
+        connection.info["is_committed"] = True
 
 
 def _reset(connection: Any, record: Any, _state: Any) -> None:
     """Roll back what a connection that comes back to the pool left open, and let it read alone again."""
-    has_ended = record.info.pop("has_ended", False)
     if connection.get_autocommit():
         return
-    if not has_ended:
+    if not record.info.pop("is_committed", False):
         connection.rollback()
     connection.autocommit(True)
 

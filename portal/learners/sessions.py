@@ -138,10 +138,10 @@ def session_of(secret: str) -> Reader | None:
 
     One statement; at most every five minutes a second one notes that the session is in use.
     """
-    row = read(_READER, {"token_hash": ids.secret_hash(secret), **_moments()}).first()
-    if row is None:
+    rows = read(_READER, {"token_hash": ids.secret_hash(secret), **_moments()})
+    if not rows:
         return None
-    reader = Reader._make(row)
+    reader = Reader._make(rows[0])
     if clock.now() - reader.last_seen_at >= _TOUCH_EVERY:
         _try_to_touch(reader.session_id)
     return reader

@@ -51,6 +51,7 @@ def hasten(effect_key: str, after_seconds: float = 0) -> None:
         sa.update(Job)
         .where(Job.effect_key == effect_key, Job.status == JobStatus.PENDING.value, Job.due_at > due_at)
         .values(due_at=due_at)
+        .execution_options(synchronize_session=False)
     )
 
 

@@ -111,7 +111,7 @@ def orders_of(learner: Person, number: int = 1) -> Page[OrderLine]:
     """Return a page of the learner's orders."""
     rows = read(_LINES, {"learner_id": learner.id, "skipped": (number - 1) * PAGE_SIZE})
     lines = [OrderLine._make(row) for row in rows]
-    return Page(lines, number, read(_HOW_MANY, {"learner_id": learner.id}).scalar_one())
+    return Page(lines, number, read(_HOW_MANY, {"learner_id": learner.id})[0][0])
 
 
 def payable_orders_of(learner: Learner) -> list[Order]:

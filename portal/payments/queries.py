@@ -131,10 +131,10 @@ def poll_row(learner_id: int, order_public_id: str) -> Any:
     Raises:
         NotFound: when there is no such order, or it is another's.
     """
-    row = read(_POLL, {"public_id": order_public_id, "learner_id": learner_id}).first()
-    if row is None:
+    rows = read(_POLL, {"public_id": order_public_id, "learner_id": learner_id})
+    if not rows:
         raise NotFound
-    return row
+    return rows[0]
 
 
 class StandingKind(StrEnum):

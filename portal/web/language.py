@@ -4,8 +4,10 @@ The account's language wins, then the cookie of the switch, then the browser's w
 program of the API says what it wants with each request, and has no cookie: its wish wins, then the account.
 """
 
+import functools
 from urllib.parse import unquote
 
+import babel
 from flask import Blueprint, Flask, Response, current_app, redirect, request
 from flask_babel import Babel, get_locale
 from sqlalchemy.exc import SQLAlchemyError
@@ -46,12 +48,16 @@ def switch() -> BaseResponse:
     return response
 
 
-def select_locale() -> str:
+# Read once: a request has one of two.
+_parsed = functools.cache(babel.Locale.parse)
+
+
+def select_locale() -> babel.Locale:
     """Return the language for this request."""
     if problems.are_wanted():
         wish = request.accept_languages.best_match(list(_WISHES))
-        return _WISHES[wish].value if wish else locale_of_holder() or Locale.ZH.value
-    return (_locale_of_account() or _locale_of_cookie() or _locale_of_browser()).value
+        return _parsed(_WISHES[wish].value if wish else locale_of_holder() or Locale.ZH.value)
+    return _parsed((_locale_of_account() or _locale_of_cookie() or _locale_of_browser()).value)
 
 
 def _locale_of_account() -> Locale | None:
@@ -107,8 +113,8 @@ def _vary(response: Response) -> Response:
 
 def init_language(app: Flask) -> Babel:
     """Let `app` speak Chinese and English."""
-    babel = Babel(app, default_locale=Locale.ZH.value, locale_selector=select_locale)
+    translations = Babel(app, default_locale=Locale.ZH.value, locale_selector=select_locale)
     app.add_template_global(html_lang)
     app.add_template_global(this_page)
     app.after_request(_vary)
-    return babel
+    return translations

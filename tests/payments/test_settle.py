@@ -318,9 +318,9 @@ class TestLockedRow:
         notification = shop.notification(order_id)
         with app.app_context():
             engine = db.engine
-        with engine.connect() as other:
+        with engine.connect().execution_options(portal_write=True) as other:
             if engine.dialect.name == "sqlite":
-                other.execution_options(portal_write=True).exec_driver_sql("SELECT 1")
+                other.exec_driver_sql("SELECT 1")
             else:
                 other.exec_driver_sql("SELECT id FROM payments FOR UPDATE")
             started = time.monotonic()
