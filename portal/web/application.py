@@ -1,5 +1,6 @@
 """The Flask application of the portal: how it makes templates and addresses."""
 
+import os
 import re
 from collections.abc import Callable
 from typing import Any
@@ -31,8 +32,10 @@ class Application(Flask):
 
         Of an endpoint with one plain value, or none, only the first address is built; the others differ in that value.
         """
-        if len(values) > 1 or endpoint == "static" or not has_request_context():
+        if len(values) > 1 or not has_request_context():
             return super().url_for(endpoint, **values)
+        if endpoint == "static":
+            return self._static_address(values["filename"])
         name, value = next(iter(values.items()), ("", ""))
         if name and (name.startswith("_") or not isinstance(value, str) or not _PLAIN.fullmatch(value)):
             return super().url_for(endpoint, **values)
@@ -45,3 +48,15 @@ class Application(Flask):
             before, _, after = built.partition(_STAND_IN)
             known = self._addresses[request.root_path, endpoint, name] = (before, after)
         return f"{known[0]}{value}{known[1]}"
+
+    def _static_address(self, filename: str) -> str:
+        """Return the address of a static file, which has a hash of its content in it; built anew when that changes."""
+        try:
+            changed_at = os.stat(f"{self.static_folder}/{filename}").st_mtime_ns
+        except OSError:
+            return super().url_for("static", filename=filename)
+        known = self._addresses.get((request.root_path, "static", filename))
+        if known is None or known[1] != str(changed_at):
+            address = super().url_for("static", filename=filename)
+            known = self._addresses[request.root_path, "static", filename] = (address, str(changed_at))
+        return known[0]

@@ -11,6 +11,8 @@ import babel
 from flask import Blueprint, Flask, Response, current_app, redirect, request
 from flask_babel import Babel, get_locale
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 from werkzeug.wrappers import Response as BaseResponse
 
 from portal.kit.errors import BadRequest
@@ -55,8 +57,8 @@ _parsed = functools.cache(babel.Locale.parse)
 def select_locale() -> babel.Locale:
     """Return the language for this request."""
     if problems.are_wanted():
-        wish = request.accept_languages.best_match(list(_WISHES))
-        return _parsed(_WISHES[wish].value if wish else locale_of_holder() or Locale.ZH.value)
+        wish = _wished_by(request.headers.get("Accept-Language", ""))
+        return _parsed(wish.value if wish else locale_of_holder() or Locale.ZH.value)
     return _parsed((_locale_of_account() or _locale_of_cookie() or _locale_of_browser()).value)
 
 
@@ -75,8 +77,14 @@ def _locale_of_cookie() -> Locale | None:
 
 
 def _locale_of_browser() -> Locale:
-    wish = request.accept_languages.best_match(list(_WISHES))
-    return _WISHES[wish] if wish else Locale.ZH
+    return _wished_by(request.headers.get("Accept-Language", "")) or Locale.ZH
+
+
+# Browsers of one kind and country all send the same.
+@functools.lru_cache(maxsize=256)
+def _wished_by(header: str) -> Locale | None:
+    wish = parse_accept_header(header, LanguageAccept).best_match(list(_WISHES))
+    return _WISHES[wish] if wish else None
 
 
 def html_lang() -> str:

@@ -5,6 +5,7 @@ import functools
 from flask import (
     Blueprint,
     Response,
+    current_app,
     get_template_attribute,
     make_response,
     redirect,
@@ -12,6 +13,7 @@ from flask import (
     request,
     url_for,
 )
+from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
@@ -20,11 +22,18 @@ from portal.catalogue.queries import CourseCard, cards_on_sale, course_of
 from portal.payments.queries import StandingKind, standing_of, standings_of
 from portal.web.auth import reader
 from portal.web.filters import language
+from portal.web.storefront.whole import WholePages
 from portal.web.view_counter import count_view
 
 bp = Blueprint("storefront", __name__)
 
 _LONGEST_SEARCH = 100
+_PAGES = "portal_whole_pages"
+
+
+@bp.record_once
+def _begin_whole_pages(state: BlueprintSetupState) -> None:
+    state.app.extensions[_PAGES] = WholePages()
 
 
 # Drawn once for all who see the same: whatever a card shows is in its key.
@@ -45,7 +54,15 @@ def courses() -> str:
     q = request.args.get("q", "").strip()[:_LONGEST_SEARCH]
     found = cards_on_sale(q)
     # First who is asking, which may fail; the language is found in any case.
-    standings = standings_of(_learner_id(), found)
+    learner_id = _learner_id()
+    if learner_id is not None:
+        return _courses_page(learner_id, found, q)
+    pages: WholePages = current_app.extensions[_PAGES]
+    return pages.page(tuple(found), lambda: _courses_page(None, found, q))
+
+
+def _courses_page(learner_id: int | None, found: list[CourseCard], q: str) -> str:
+    standings = standings_of(learner_id, found)
     locale = language()
     cards = [_card(course, standings[course.id].kind, locale) for course in found]
     return render_template("storefront/courses.html", cards=cards, q=q)
