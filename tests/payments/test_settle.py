@@ -35,7 +35,7 @@ def statements(app):
     seen: list[str] = []
 
     def note(_connection, _cursor, statement, *_rest):
-        if not statement.startswith(("BEGIN", "PRAGMA")):
+        if not statement.startswith(("BEGIN", "PRAGMA", "SET autocommit")):
             seen.append(statement)
 
     with app.app_context():
