@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.kill, pytest.mark.database]
 THREADS = 32
 # A lock wait is answered 503 and tried again by whoever asked; never anything half done.
 BUSY = {503}
-ROUNDS = range(how_many(2, 20))
+ROUNDS = range(how_many(2, 10))
 CLIENT = "learning-buddy-vscode"
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 

@@ -36,7 +36,7 @@ def test_whatever_happens_the_books_agree(world):
     run_state_machine_as_test(
         seed(seed_of("machine"))(make),
         settings=settings(
-            max_examples=how_many(30, 120),
+            max_examples=how_many(30, 60),
             stateful_step_count=how_many(30, 50),
             deadline=None,
             database=None,
