@@ -23,7 +23,7 @@ format: ## put the code into its one form
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 
-bench: ## how fast each path is, beside a program without a framework (12 minutes)
+bench: ## how fast each path is, beside a program without a framework (25 minutes)
 	@scripts/install.sh dev mysql
 	@.venv/bin/python -m bench
 

@@ -5,12 +5,14 @@ import sys
 from typing import Any
 
 from bench import report
+from bench.bill import measure_bill
 from bench.growth import measure_growth
 from bench.measure import measure
 from bench.paths import PATHS, Path
 from bench.servers import HOME, Server, database, running
 from bench.shop import Shop
 from bench.waiting import measure_waiting
+from bench.year import measure_year
 from tests.support.databases import new_database
 from tests.support.processes import Sandbox
 
@@ -44,7 +46,7 @@ def _measure_paths(
 
 def main() -> None:
     """Measure what the environment asks for, print it, and write it down."""
-    names = _chosen("BENCH_ONLY", (*(path.name for path in PATHS), "waiting", "growth"))
+    names = _chosen("BENCH_ONLY", (*(path.name for path in PATHS), "waiting", "growth", "year", "bill"))
     seconds, rounds = float(os.environ.get("BENCH_SECONDS", "2")), int(os.environ.get("BENCH_ROUNDS", "5"))
     paths = [path for path in PATHS if path.name in names]
     figures: dict[str, Any] = {}
@@ -60,6 +62,10 @@ def main() -> None:
             figures["growth"] = measure_growth(sandbox, seconds, rounds)
         if "waiting" in names:
             figures["waiting"] = measure_waiting(sandbox, seconds)
+        if "year" in names:
+            figures["year"] = measure_year(sandbox)
+        if "bill" in names:
+            figures["bill"] = measure_bill(sandbox)
     report.write(HOME / "bench.json", figures)
 
 

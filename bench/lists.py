@@ -255,9 +255,9 @@ class Staff:
         return ask
 
 
-def measure_lists(app: Flask, sql: SqlTime) -> list[tuple[str, Cost, Cost]]:
+def measure_lists(app: Flask, sql: SqlTime, staff: Staff) -> list[tuple[str, Cost, Cost]]:
     """Return what the first page and page 1,000 of every list cost, the worst first."""
-    found, staff = [], Staff(app)
+    found = []
     with app.app_context():
         asked = [(one, *one.pages()) for one in every_list()]
     for one, first, later in asked:

@@ -17,7 +17,7 @@ COURSES = 24
 ORDERS_OF_ONE = 5
 CHUNK = 100_000
 FEN, PART_FEN = 9900, 4900
-_YEAR_SECONDS = 365 * 86_400
+_DAY_SECONDS = 86_400
 _OPEN_SECONDS = 1800
 _AUDIT_ROWS_AT_ONCE = 5_000
 
@@ -359,17 +359,20 @@ _QUICK_SERVER = {
 }
 
 
-def fill(connection: Any, orders: int, now: datetime, mchid: str = "1900000001", kid: str = "old") -> None:
+def fill(
+    connection: Any, orders: int, now: datetime, days: int = 365, mchid: str = "1900000001", kid: str = "old"
+) -> None:
     """Add a year of orders, placed evenly, to a database that has no orders from `FIRST` on.
 
     Args:
         connection: of somebody who may set variables of the server, which are set for speed and not for safety.
         orders: how many.
         now: the end of the year.
+        days: how long the year is.
         mchid, kid: the merchant that was paid, and the key that the licenses name.
     """
-    begin = (now - timedelta(days=365)).astimezone(UTC).replace(tzinfo=None)
-    step = _YEAR_SECONDS * 1_000_000 // orders
+    begin = (now - timedelta(days=days)).astimezone(UTC).replace(tzinfo=None)
+    step = days * _DAY_SECONDS * 1_000_000 // orders
     facts: dict[str, Any] = {
         "id0": FIRST,
         "begin": begin.isoformat(" "),
@@ -386,7 +389,7 @@ def fill(connection: Any, orders: int, now: datetime, mchid: str = "1900000001",
     for table, columns, count in (
         ("products", _PRODUCTS, COURSES),
         ("courses", _COURSES, COURSES),
-        ("bill_runs", _BILL_RUNS, 364),
+        ("bill_runs", _BILL_RUNS, days - 1),
         ("learners", _LEARNERS, facts["learners"]),
         ("orders", _ORDERS, orders),
     ):

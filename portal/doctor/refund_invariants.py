@@ -54,12 +54,14 @@ REFUND_INVARIANTS: tuple[Invariant, ...] = (
         "refunds_stay_within_what_was_paid",
         "What refunds hold and what went back is what a payment counts, and never more than was paid.",
         """
-        SELECT p.out_trade_no FROM payments p LEFT JOIN refunds r ON r.payment_id = p.id
+        SELECT p.out_trade_no FROM payments p LEFT JOIN (
+            SELECT r.payment_id, SUM(r.held_fen) AS held_fen,
+                SUM(CASE WHEN r.status = 'succeeded' THEN r.amount_fen ELSE 0 END) AS back_fen
+            FROM refunds r WHERE r.payment_id BETWEEN :first AND :last GROUP BY r.payment_id
+        ) AS t ON t.payment_id = p.id
         WHERE p.id BETWEEN :first AND :last
-        GROUP BY p.id, p.out_trade_no, p.reserved_fen, p.refunded_fen, p.amount_fen
-        HAVING p.reserved_fen <> COALESCE(SUM(r.held_fen), 0)
-            OR p.refunded_fen <> COALESCE(SUM(CASE WHEN r.status = 'succeeded' THEN r.amount_fen ELSE 0 END), 0)
-            OR p.refunded_fen < 0 OR p.refunded_fen > p.reserved_fen OR p.reserved_fen > p.amount_fen
+          AND (p.reserved_fen <> COALESCE(t.held_fen, 0) OR p.refunded_fen <> COALESCE(t.back_fen, 0)
+               OR p.refunded_fen < 0 OR p.refunded_fen > p.reserved_fen OR p.reserved_fen > p.amount_fen)
         """,
         walks="payments.id",
     ),
