@@ -1,12 +1,21 @@
 """WCAG 2.2 A and AA by axe, in both themes and widths of a page; and nothing to scroll sideways."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # What a theme can spoil; everything else is the same in both.
 COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
-_LOOKS = ((360, "light", RULES), (360, "dark", COLOURS), (1280, "dark", COLOURS), (1280, "light", RULES))
+Look = tuple[int, str, Any]
+LOOKS: tuple[Look, ...] = (
+    (360, "light", RULES),
+    (360, "dark", COLOURS),
+    (1280, "dark", COLOURS),
+    (1280, "light", RULES),
+)
 # Only what is wrong is told: to list all that is right takes several times as long as to look.
 _LOOK = """
     ([within, rules]) => axe.run(within, {runOnly: rules, resultTypes: ["violations"], preload: false}).then(
@@ -15,11 +24,11 @@ _LOOK = """
 _NARROWEST = 320
 
 
-def problems_of(page: Page, within: str = "html") -> list[str]:
+def problems_of(page: Page, within: str = "html", looks: Sequence[Look] = LOOKS) -> list[str]:
     """Return what is wrong with the page that is open, or with the parts of it that `within` selects."""
     found = []
     page.evaluate(AXE_SCRIPT)
-    for width, theme, rules in _LOOKS:
+    for width, theme, rules in looks:
         page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
         page.set_viewport_size({"width": width, "height": 900})
         seen = page.evaluate(_LOOK, [within, rules])
