@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, Route
+from playwright.sync_api import Page, Route, expect
 
 from portal.learners.models import Locale
 from portal.payments.checkout_state import CheckoutState
@@ -29,7 +29,7 @@ class TestEveryPage:
         page = visitor.open("/login")
         page.click("main button.primary")
         page.wait_for_selector(".error-summary")
-        assert page.evaluate("document.activeElement.className") == "error-summary"
+        expect(page.locator(".error-summary")).to_be_focused()
         assert problems_of(page) == []
         assert problems_of(visitor.open("/nowhere")) == []
         # The browser itself reports the 422 and the 404.

@@ -155,7 +155,7 @@ def test_every_mistake_is_said_beside_its_field(
             page.locator(f"main form[action$='{act}'], main form[action*='/{act}?']").first.evaluate(
                 SEND_EMPTY
             )
-        assert page.evaluate("document.activeElement.className") == "error-summary", page.url
+        expect(page.locator(".error-summary")).to_be_focused()
         found += problems_of(page, ".error-summary, .is-wrong", [LOOKS[0], LOOKS[2]])
     assert found == []
     # The browser itself reports each 422.
@@ -171,7 +171,7 @@ def test_a_phone_is_set_up_and_a_mistake_said(
     page = visitor.open("/admin/second-factor/set-up")
     page.locator("#second_factor_code").fill("1")
     page.click("main button.primary")
-    assert page.evaluate("document.activeElement.className") == "error-summary"
+    expect(page.locator(".error-summary")).to_be_focused()
     assert problems_of(page) == []
     page.locator("#second_factor_code").fill(code_of(shown_seed(session_app, visitor.buyer.learner)))
     page.click("main button.primary")
@@ -183,7 +183,7 @@ def test_a_phone_is_set_up_and_a_mistake_said(
     assert len(re.findall(r"^[0-9A-Z]{4}(?:-[0-9A-Z]{4}){3}$", kept, re.MULTILINE)) == 10
     page = visitor.open("/admin/confirm")
     page.click("main button.primary")
-    assert page.evaluate("document.activeElement.className") == "error-summary"
+    expect(page.locator(".error-summary")).to_be_focused()
     assert problems_of(page) == []
     # The browser itself reports each 422.
     visitor.complaints.clear()
