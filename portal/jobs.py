@@ -19,6 +19,7 @@ from portal.delivery.account_mail import mail_register_again, mail_reset
 from portal.delivery.device_mail import mail_new_device
 from portal.delivery.license_mail import mail_license, mail_license_revoked
 from portal.delivery.transport import Mailer, MailNotSent
+from portal.desk.audit_export import AUDIT_EXPORT, export_step, sweep_exports
 from portal.devices.grants import sweep_grants
 from portal.devices.tokens import sweep_tokens
 from portal.disputes import syncing as disputes
@@ -189,7 +190,7 @@ def _mailing(mail: Callable[[str, str, Mailer, Settings], None]) -> Callable[[Cl
 
 
 # What a step of each kind of long work does, in the transaction it is given.
-STEPS: dict[str, batches.StepOf] = {BULK: bulk_step}
+STEPS: dict[str, batches.StepOf] = {BULK: bulk_step, AUDIT_EXPORT: export_step}
 # A claim is for a minute; a batch that goes on gives its worker back to other work before.
 _BATCH_TURN = timedelta(seconds=20)
 
@@ -357,9 +358,16 @@ def _fetch_keys(gateway: str, fetch: Callable[[], None]) -> None:
 
 
 def forget_what_is_over() -> int:
-    """Delete sessions, links, codes, tokens, keys, counts and calls whose time is over; returns how many."""
+    """Delete sessions, links, codes, tokens, keys, counts, calls and exports whose time is over; returns how many."""
     of_people = sweep_sessions() + sweep_resets() + sweep_throttles() + sweep_used_codes()
-    return of_people + sweep_grants() + sweep_tokens() + idempotency.forget_old() + sweep_calls()
+    return (
+        of_people
+        + sweep_grants()
+        + sweep_tokens()
+        + idempotency.forget_old()
+        + sweep_calls()
+        + sweep_exports()
+    )
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,17 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from portal.audit.models import AuditHead, AuditRow
 from portal.kit import beijing
+from portal.kit.csv_text import Cell
 from portal.kit.db import db
 from portal.kit.keyset import Place, cursor_of, place_of
+
+T = TypeVar("T")
 
 _PAGE = 50
 _AT_ONCE = 1000
@@ -27,7 +30,7 @@ class AuditFilter:
     day: date | None = None
     only_actors: tuple[str, ...] | None = None
 
-    def apply(self, query: sa.Select[AuditRow]) -> sa.Select[AuditRow]:
+    def apply(self, query: sa.Select[T]) -> sa.Select[T]:
         """Return the query with its conditions."""
         for column, value in (
             (AuditRow.actor, self.actor),
@@ -86,13 +89,31 @@ def audit_lines(wanted: AuditFilter) -> Iterator[AuditLine]:
     """Go through all lines, oldest first, a thousand rows of the table at a time."""
     last = 0
     while True:
-        query = wanted.apply(sa.select(AuditRow)).where(AuditRow.id > last)
-        rows = list(db.session.scalars(query.order_by(AuditRow.id).limit(_AT_ONCE)))
-        yield from map(line_of, rows)
-        if len(rows) < _AT_ONCE:
+        lines = lines_after(wanted, last, _AT_ONCE)
+        yield from lines
+        if len(lines) < _AT_ONCE:
             return
-        last = rows[-1].id
+        last = lines[-1].row.id
         db.session.expunge_all()
+
+
+def lines_after(wanted: AuditFilter, last: int, count: int) -> list[AuditLine]:
+    """Return the next `count` lines behind the row `last`, oldest first."""
+    query = wanted.apply(sa.select(AuditRow)).where(AuditRow.id > last)
+    return [line_of(row) for row in db.session.scalars(query.order_by(AuditRow.id).limit(count))]
+
+
+def is_longer_than(wanted: AuditFilter, count: int) -> bool:
+    """Tell whether there are more lines than `count`, reading no more than that."""
+    keys = wanted.apply(sa.select(AuditRow.id)).order_by(AuditRow.id)
+    return db.session.scalar(keys.offset(count).limit(1)) is not None
+
+
+def cells_of(line: AuditLine) -> tuple[Cell, ...]:
+    """Return a line as the cells of an export: the names of their columns are the door's."""
+    row = line.row
+    told = (row.seq, row.at, row.actor, row.action, row.subject, line.before, line.after)
+    return (*told, line.reason, line.rest, row.address, row.session, row.hash)
 
 
 def line_of(row: AuditRow) -> AuditLine:

@@ -49,6 +49,13 @@ def problem_count(batch_id: int) -> int:
     return db.session.scalar(query) or 0
 
 
+def has_result(batch_id: int) -> bool:
+    """Tell whether a batch has written anything that is still kept."""
+    return (
+        db.session.scalar(sa.select(BatchPart.id).where(BatchPart.batch_id == batch_id).limit(1)) is not None
+    )
+
+
 def result_of(batch_id: int) -> Iterator[str]:
     """Yield the result piece by piece, never holding more than one."""
     step = -1

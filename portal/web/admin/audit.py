@@ -1,15 +1,24 @@
 """`/admin/audit`: who did what to money, licenses, roles, keys and settings; nothing here can be changed."""
 
 import re
-from collections.abc import Iterator
 from datetime import date
 
-from flask import Response, render_template, request, stream_with_context
+from flask import Response, flash, redirect, render_template, request, stream_with_context, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.audit import services as audit
-from portal.audit.queries import AuditFilter, audit_lines, audit_page, latest_head, unsealed_count
-from portal.kit.csv_text import MEDIA_TYPE, Cell, csv_stream
+from portal.audit.queries import (
+    AuditFilter,
+    audit_lines,
+    audit_page,
+    cells_of,
+    is_longer_than,
+    latest_head,
+    unsealed_count,
+)
+from portal.desk.audit_export import LARGE, begin_export
+from portal.kit.csv_text import MEDIA_TYPE, csv_stream
 from portal.kit.db import transaction
 from portal.kit.errors import Invalid
 from portal.learners.sessions import actor
@@ -68,6 +77,7 @@ def audit_rows() -> str:
         is_limited=wanted.only_actors is not None,
         head=latest_head(),
         unsealed=unsealed_count(),
+        is_large=is_longer_than(wanted, LARGE),
     )
 
 
@@ -79,26 +89,35 @@ def verify_audit() -> str:
     return render_template("admin/audit/verified.html", state=chain_state(tools().key_ring))
 
 
+def _header() -> list[str]:
+    header = [_("Number"), _("When (Beijing time)"), _("Who"), _("What"), _("About"), _("Before"), _("After")]
+    return [*header, _("Reason"), _("More"), _("Network address"), _("Session"), _("Hash")]
+
+
 @bp.get("/audit.csv")
 @staff_may(Permission.EXPORT)
 @step_up
 @limiter.limit("5 per hour", key_func=_own_key)
-def export_audit() -> Response:
-    """Write the rows as CSV, oldest first, however many they are."""
+def export_audit() -> ResponseReturnValue:
+    """Send the rows as CSV, oldest first; for a long list there is the worker."""
     wanted, reader = _wanted(), required_staff()
+    if is_longer_than(wanted, LARGE):
+        flash(_("These are more rows than are sent at once. Let the worker write them."), "warning")
+        return redirect(url_for(".audit_rows", **request.args), 303)  # type: ignore[arg-type]
     with transaction():
         audit.record(
             "audit.exported", "audit", staff_actor(reader), filter=request.query_string.decode()[:500]
         )
-    header = [_("Number"), _("When (Beijing time)"), _("Who"), _("What"), _("About"), _("Before"), _("After")]
-    header += [_("Reason"), _("More"), _("Network address"), _("Session"), _("Hash")]
-
-    def rows() -> Iterator[tuple[Cell, ...]]:
-        for line in audit_lines(wanted):
-            row = line.row
-            told = (row.seq, row.at, row.actor, row.action, row.subject, line.before, line.after)
-            yield (*told, line.reason, line.rest, row.address, row.session, row.hash)
-
-    response = Response(stream_with_context(csv_stream(header, rows())), content_type=MEDIA_TYPE)
+    body = stream_with_context(csv_stream(_header(), map(cells_of, audit_lines(wanted))))
+    response = Response(body, content_type=MEDIA_TYPE)
     response.headers["Content-Disposition"] = "attachment; filename=audit.csv"
     return response
+
+
+@bp.post("/audit/export")
+@staff_may(Permission.EXPORT)
+@step_up
+@limiter.limit("5 per hour", key_func=_own_key)
+def export_audit_later() -> ResponseReturnValue:
+    """Let the worker write the rows that are there now, and go to the page that shows how far it is."""
+    return redirect(url_for(".job", job_id=begin_export(required_staff(), _wanted(), _header())), 303)

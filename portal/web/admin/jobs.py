@@ -11,6 +11,7 @@ from portal.batches import queries
 from portal.batches.models import Batch
 from portal.batches.services import cancel_batch
 from portal.kit import csv_text
+from portal.kit.errors import NotFound
 from portal.learners.sessions import actor
 from portal.staff.permissions import Permission, may
 from portal.web.admin.addresses import known_id
@@ -90,6 +91,8 @@ def cancel_job(job_id: str) -> ResponseReturnValue:
 def job_result(job_id: str) -> Response:
     """Download what a job has made so far."""
     found = _seen(job_id)
+    if not queries.has_result(found.id):
+        raise NotFound
     pieces = stream_with_context(piece.encode() for piece in queries.result_of(found.id))
     response = Response(pieces, content_type=csv_text.MEDIA_TYPE)
     response.headers["Content-Disposition"] = f'attachment; filename="{found.kind}-{found.public_id}.csv"'

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from portal.audit import services as audit
 from portal.audit.models import AuditRow
+from portal.desk import audit_export
 from portal.kit.db import db, transaction
 from portal.learners.models import Role
 from tests.support import databases
@@ -88,6 +89,37 @@ def test_the_export_is_whole_guarded_and_itself_in_the_audit(app, reader):
     assert "staff:boss" in exported.facts
     everything = reader.get("/admin/audit.csv").get_data().decode("utf-8-sig")
     assert len(list(csv.reader(io.StringIO(everything)))) > 62
+
+
+def test_a_large_export_is_made_by_the_worker_watched_and_downloaded(
+    app, shop, reader, monkeypatch, clock, count
+):
+    monkeypatch.setattr("portal.web.admin.audit.LARGE", 10)
+    monkeypatch.setattr(audit_export, "_ROWS_A_STEP", 20)
+    assert reader.get("/admin/audit.csv").location.startswith("/admin/audit")
+    page = reader.post("/admin/audit/export", page="/admin/audit").location
+    assert "Export of the audit" in text_of(reader.get(page, headers={"Accept-Language": "en"}))
+    # What happens after it was asked for is in no step of it.
+    before = count(AuditRow)
+    with app.app_context(), transaction():
+        audit.record("later", "x", "system")
+    shop.work(2)
+    body = reader.get(f"{page}/result.csv").get_data().decode("utf-8-sig")
+    rows = list(csv.reader(io.StringIO(body)))
+    assert before - 2 <= len(rows) - 1 <= before
+    assert rows[1][4] and not any(row[3] == "later" for row in rows)  # noqa: PT018
+    assert count(AuditRow, AuditRow.action == "audit.exported") == 1
+    clock.travel(days=8)
+    shop.work()
+    reader.sign_in_again()
+    assert reader.get(f"{page}/result.csv").status_code == 404
+
+
+def test_a_large_export_is_stopped(app, shop, reader, monkeypatch):
+    page = reader.post("/admin/audit/export", page="/admin/audit").location
+    reader.post(f"{page}/cancel", page=page)
+    shop.work()
+    assert "Cancelled" in text_of(reader.get(page, headers={"Accept-Language": "en"}))
 
 
 def test_an_export_asks_for_a_fresh_code(reader, clock):
