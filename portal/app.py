@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+import click
 from flask import Flask
 from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -14,7 +15,7 @@ from portal.config import ROOT, BadSettings, Settings, load_settings
 from portal.delivery.transport import mailer_for
 from portal.gateways.wechat_pay import WeChatPayGateway
 from portal.kit import faults
-from portal.kit.db import db, engine_options, watch_connections
+from portal.kit.db import Patience, db, engine_options, watch_connections
 from portal.licenses.key_ring import KeyRing
 from portal.licenses.revocations import RevocationList
 from portal.staff.seeds import SeedBox
@@ -49,10 +50,11 @@ from portal.web.view_counter import init_view_counter
 _LARGEST_BODY = 256 * 1024
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: Settings | None = None, patience: Patience | None = None) -> Flask:
     """Build the portal.
 
     Args:
+        patience: how long the database is waited for; when left out, long under `flask …`, else as the web must.
         settings: for tests; read from the environment when left out, and the process ends with status 2
             and a list of everything missing or wrong when they are not good.
     """
@@ -60,7 +62,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Application(__name__, static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates"))
     # A doubled slash is no other spelling of an address.
     app.url_map.merge_slashes = False
-    _configure(app, settings)
+    if patience is None:
+        is_command = click.get_current_context(silent=True) is not None
+        patience = Patience.COMMAND if is_command else Patience.WEB
+    _configure(app, settings, patience)
     logs.configure(settings.LOG_LEVEL, request_log.context)
     faults.arm(settings.PORTAL_FAULT)
     app.extensions["portal_tools"] = make_tools(settings)
@@ -121,7 +126,7 @@ def _absolute(path: Path) -> Path:
     return path if path.is_absolute() else ROOT / path
 
 
-def _configure(app: Flask, settings: Settings) -> None:
+def _configure(app: Flask, settings: Settings, patience: Patience) -> None:
     app.config.update(
         SECRET_KEY=settings.SECRET_KEY.get_secret_value(),
         SECRET_KEY_FALLBACKS=settings.secret_key_fallbacks,
@@ -129,7 +134,7 @@ def _configure(app: Flask, settings: Settings) -> None:
         MAX_FORM_MEMORY_SIZE=_LARGEST_BODY,
         MAX_FORM_PARTS=100,
         SQLALCHEMY_DATABASE_URI=_database_url(settings.DATABASE_URL),
-        SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.DATABASE_URL),
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.DATABASE_URL, patience),
     )
     if settings.TRUSTED_PROXIES:
         hops = settings.TRUSTED_PROXIES

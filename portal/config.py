@@ -11,9 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qs, urlsplit
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -27,7 +24,7 @@ from pydantic import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from portal.kit import faults
+from portal.kit import faults, pem
 
 OFFICIAL_GATEWAYS = ("https://api.mch.weixin.qq.com", "https://api2.mch.weixin.qq.com")
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,28 +46,8 @@ class BadSettings(Exception):
         self.problems = problems
 
 
-def _pem(text: str) -> bytes:
-    return text.replace("\r\n", "\n").strip().encode() + b"\n"
-
-
 def _is_private_key(secret: SecretStr) -> SecretStr:
-    try:
-        key = load_pem_private_key(_pem(secret.get_secret_value()), None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise ValueError("is not an unencrypted PEM private key") from None
-    if not isinstance(key, RSAPrivateKey) or key.key_size < 2048:
-        raise ValueError("must be an RSA key of at least 2048 bits")
-    return SecretStr(_pem(secret.get_secret_value()).decode())
-
-
-def _is_public_key(text: str) -> str:
-    try:
-        key = load_pem_public_key(_pem(text))
-    except (ValueError, UnsupportedAlgorithm):
-        raise ValueError("is not a PEM public key") from None
-    if not isinstance(key, RSAPublicKey) or key.key_size < 2048:
-        raise ValueError("must be an RSA key of at least 2048 bits")
-    return _pem(text).decode()
+    return SecretStr(pem.private_key(secret.get_secret_value()))
 
 
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?/*", re.ASCII | re.IGNORECASE)
@@ -142,9 +119,11 @@ class Settings(BaseModel):
     WECHATPAY_MCHID: Annotated[str, Field(pattern="^[0-9]{8,10}$")]
     WECHATPAY_CERT_SERIAL_NO: Annotated[str, Field(pattern="^[0-9A-F]{40}$")]
     WECHATPAY_PRIVATE_KEY: Annotated[SecretStr, AfterValidator(_is_private_key)]
+    # The certificate itself is not needed to sign; the doctor says when it ends.
+    WECHATPAY_CERT: str | None = None
     WECHATPAY_APIV3_KEY: SecretStr
     WECHATPAY_PUBLIC_KEY_ID: Annotated[str, Field(pattern="^PUB_KEY_ID_[0-9]{10,40}$")] | None = None
-    WECHATPAY_PUBLIC_KEY: Annotated[str, AfterValidator(_is_public_key)] | None = None
+    WECHATPAY_PUBLIC_KEY: Annotated[str, AfterValidator(pem.public_key)] | None = None
     LICENSE_KEY_DIR: Path = Path("var/license-keys")
     LICENSE_KEY_PASSPHRASE: SecretStr | None = None
     CELERY_BROKER_URL: Annotated[str, Field(pattern=r"^([a-z+]+://\S*)?$")] = ""
@@ -174,6 +153,19 @@ class Settings(BaseModel):
         if len(key.get_secret_value().encode()) < 32:
             raise ValueError("must have at least 32 bytes")
         return key
+
+    @field_validator("WECHATPAY_CERT")
+    @classmethod
+    def _certificate_of_the_key(cls, text: str | None, info: ValidationInfo) -> str | None:
+        if text is None:
+            return None
+        read = pem.certificate(text)
+        serial, key = (info.data.get(f"WECHATPAY_{name}") for name in ("CERT_SERIAL_NO", "PRIVATE_KEY"))
+        if serial is not None and pem.serial_of(read) != serial:
+            raise ValueError("has another serial number than WECHATPAY_CERT_SERIAL_NO")
+        if key is not None and not pem.belongs_to(read, key.get_secret_value()):
+            raise ValueError("is not of WECHATPAY_PRIVATE_KEY")
+        return text
 
     @field_validator("WECHATPAY_APIV3_KEY")
     @classmethod

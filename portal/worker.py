@@ -18,6 +18,7 @@ from portal.config import ROOT, Settings
 from portal.disputes.syncing import plan_sync
 from portal.doctor import heartbeat
 from portal.kit import file_broker
+from portal.kit.db import Patience
 from portal.licenses.audit_heads import sign_audit_head
 from portal.payments.mend import mend
 from portal.reconciliation.services import plan_days
@@ -170,7 +171,7 @@ def _add_tasks(celery: Celery, flask_app: Flask, tools: Tools) -> None:
             jobs.refresh_wanted_keys(tools)
 
 
-flask_app = create_app()
+flask_app = create_app(patience=Patience.WORKER)
 app = make_celery(flask_app)
 # A tick a second is no news.
 for _name in ("celery.beat", "celery.worker.strategy", "celery.app.trace"):

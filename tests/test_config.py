@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from portal.config import OFFICIAL_GATEWAYS, ROOT, BadSettings, Mode, Settings, load_settings
 from portal.kit import faults
+from tests.support.keys import certificate_pem
 
 CANARY = "canary-7c1e"
 SECRET_FIELDS = (
@@ -107,6 +108,10 @@ class TestGoodSettings:
         settings = load_settings(GOOD | {"WECHATPAY_PRIVATE_KEY": key})
         assert settings.WECHATPAY_PRIVATE_KEY == load_settings(GOOD).WECHATPAY_PRIVATE_KEY
 
+    def test_a_certificate_of_the_key_with_its_serial_number_is_taken(self):
+        text = certificate_pem(KEY, GOOD["WECHATPAY_CERT_SERIAL_NO"])
+        assert text == load_settings(GOOD | {"WECHATPAY_CERT": text}).WECHATPAY_CERT
+
     def test_printing_them_shows_no_secret(self):
         secrets = {"SECRET_KEY_FALLBACKS": CANARY * 4, "LICENSE_KEY_PASSPHRASE": CANARY}
         secrets |= {"MAIL_URL": f"smtp://u:{CANARY}@host", "SECRET_KEY": CANARY * 4}
@@ -146,6 +151,10 @@ WRONG = [
     ("WECHATPAY_PRIVATE_KEY", private_pem(WEAK)),
     ("WECHATPAY_PRIVATE_KEY", private_pem(CURVE)),
     ("WECHATPAY_PRIVATE_KEY", private_pem(KEY, BestAvailableEncryption(b"locked"))),
+    ("WECHATPAY_CERT", CANARY),
+    ("WECHATPAY_CERT", public_pem(KEY)),
+    ("WECHATPAY_CERT", certificate_pem(KEY, "1" * 40)),
+    ("WECHATPAY_CERT", certificate_pem(WEAK, GOOD["WECHATPAY_CERT_SERIAL_NO"])),
     ("WECHATPAY_APIV3_KEY", CANARY),
     ("WECHATPAY_APIV3_KEY", "a" * 33),
     ("WECHATPAY_APIV3_KEY", "密" * 32),

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from portal.audit import services as audit
 from portal.doctor import database, figures, heartbeat
 from portal.gateways.base import GatewayError
-from portal.kit import clock
+from portal.kit import clock, pem
 from portal.kit.db import db
 from portal.licenses.key_ring import KeyState, NoSigningKey
 from portal.licenses.models import Entitlement, License
@@ -19,6 +19,7 @@ _SILENCE = timedelta(seconds=150)
 """Longer than a minute: a host without a worker sweeps from cron once a minute."""
 _SKEW = timedelta(seconds=60)
 _OLDEST_KEY = timedelta(days=365)
+_ENDS_SOON = timedelta(days=30)
 _OPEN_FOR = timedelta(minutes=2)
 _UNRECONCILED = timedelta(days=2)
 """A day's bill comes the next morning; a payment just after midnight waits 39 hours for it to be overdue."""
@@ -86,6 +87,21 @@ def _gateways(tools: Tools) -> list[str]:
     return problems
 
 
+def _merchant_certificate(tools: Tools) -> list[str]:
+    """When the merchant's API certificate ends, where the settings name it: after that every call is refused."""
+    text = tools.settings.WECHATPAY_CERT
+    if text is None:
+        return []
+    left = pem.certificate(text).not_valid_after_utc - clock.now()
+    if left < timedelta(0):
+        return ["it has ended: make a new one in WeChat's merchant platform, and change the settings"]
+    return (
+        [f"it ends in {left.days} days: make a new one in WeChat's merchant platform"]
+        if left < _ENDS_SOON
+        else []
+    )
+
+
 def _worker(_tools: Tools) -> list[str]:
     silence = heartbeat.silence()
     if silence is None:
@@ -135,6 +151,7 @@ CHECKS: dict[str, Callable[[Tools], list[str]]] = {
     "signing key": _signing_key,
     "license keys": _license_keys,
     "gateways": _gateways,
+    "merchant certificate": _merchant_certificate,
     "breaker": _breaker,
     "worker": _worker,
     "outbox": _outbox,

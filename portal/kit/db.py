@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from enum import IntEnum
 from typing import Any, ParamSpec, TypeVar, cast
 
 import sqlalchemy as sa
@@ -224,7 +225,20 @@ _MYSQL_SESSION = (
 )
 
 
-def engine_options(url: str) -> dict[str, Any]:
+class Patience(IntEnum):
+    """For how many seconds an answer of a MySQL server is waited for that stands still without closing.
+
+    Whoever serves the web gives up before WeChat Pay does, which waits five seconds: a dead connection is seen
+    by this wait, and a new one takes at most one more. It must be longer than a wait for a lock.
+    """
+
+    WEB = 3
+    WORKER = 60
+    COMMAND = 3600
+    """A migration may rebuild a table of a million rows."""
+
+
+def engine_options(url: str, patience: Patience) -> dict[str, Any]:
     """Return what `create_engine` needs for `url`: READ COMMITTED and a bounded pool on MySQL."""
     if url.startswith("sqlite"):
         return {"connect_args": {"timeout": 3, "check_same_thread": False}, "hide_parameters": True}
@@ -240,7 +254,12 @@ def engine_options(url: str) -> dict[str, Any]:
         "pool_size": 16,
         "max_overflow": 16,
         "pool_timeout": 3,
-        "connect_args": {"charset": "utf8mb4", "connect_timeout": 3, "read_timeout": 10, "write_timeout": 10},
+        "connect_args": {
+            "charset": "utf8mb4",
+            "connect_timeout": 1 if patience is Patience.WEB else 3,
+            "read_timeout": patience.value,
+            "write_timeout": patience.value,
+        },
     }
 
 

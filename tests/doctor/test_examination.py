@@ -1,16 +1,20 @@
 """The doctor looks at what the portal stands on, and its command says what is wrong."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from flask_migrate import stamp
 
 from portal.audit.models import AuditRow
 from portal.cases.models import CaseKind
 from portal.cases.services import open_case, resolve_case
 from portal.doctor import database, heartbeat
+from portal.doctor.checks import CHECKS
 from portal.doctor.examination import examine_surroundings
 from portal.doctor.models import Heartbeat
 from portal.gateways.health import GatewayHealth
@@ -19,7 +23,7 @@ from portal.kit.db import db, transaction
 from portal.licenses.models import License
 from portal.outbox import services as outbox
 from tests.support import databases
-from tests.support.keys import active_key_file
+from tests.support.keys import active_key_file, certificate_pem
 
 pytestmark = pytest.mark.database
 
@@ -101,6 +105,19 @@ class TestSurroundings:
         finally:
             hidden.rename(key)
         assert problems(tools) == []
+
+    @pytest.mark.parametrize(
+        ("days", "told"), [(31, []), (30, ["it ends in 29 days"]), (0, ["it has ended"])]
+    )
+    def test_a_merchants_certificate_that_ends(self, inside, tools, days, told, clock):
+        settings = tools.settings
+        key = load_pem_private_key(settings.WECHATPAY_PRIVATE_KEY.get_secret_value().encode(), None)
+        assert isinstance(key, RSAPrivateKey)
+        text = certificate_pem(key, settings.WECHATPAY_CERT_SERIAL_NO, max(days, 1))
+        clock.travel(days=2 if days == 0 else 0, seconds=5)
+        named = replace(tools, settings=settings.model_copy(update={"WECHATPAY_CERT": text}))
+        found = CHECKS["merchant certificate"](named)
+        assert [problem.partition(":")[0] for problem in found] == told
 
     def test_a_license_key_that_others_may_read(self, inside, tools):
         key = active_key_file(tools.key_ring)

@@ -1,21 +1,25 @@
 """All or nothing, and the whole again after a failure that passes."""
 
 import threading
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta, timezone
 
+import click
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
+from portal.app import create_app
 from portal.audit import services as audit
 from portal.audit.models import AuditRow
 from portal.kit import clock
 from portal.kit import db as kit_db
 from portal.kit.db import (
     ChangedMeanwhile,
+    Patience,
     changed_one,
     db,
+    engine_options,
     forbid_open_transaction,
     transaction,
     transactional,
@@ -330,3 +334,21 @@ def test_what_a_connection_left_open_is_rolled_back_before_the_next_use(inside, 
     write_nothing.commit()
     write_nothing.close()
     assert written() == []
+
+
+class TestPatience:
+    """A server that stands still is seen by nothing but a wait that ends."""
+
+    def test_the_web_gives_up_before_wechat_does_and_not_before_a_lock_wait(self):
+        waits = engine_options("mysql+mysqldb://h/portal", Patience.WEB)["connect_args"]
+        assert waits["read_timeout"] + waits["connect_timeout"] < 5
+        assert waits["read_timeout"] > kit_db._LOCK_WAIT_SECONDS
+
+    @pytest.mark.parametrize("is_command", [False, True])
+    def test_a_command_waits_for_long_work_and_the_web_does_not(self, tools, is_command):
+        url = "mysql+mysqldb://nobody@127.0.0.1:1/portal"
+        settings = tools.settings.model_copy(update={"DATABASE_URL": url})
+        with click.Context(click.Command("migrate")) if is_command else nullcontext():
+            made = create_app(settings)
+        waits = made.config["SQLALCHEMY_ENGINE_OPTIONS"]["connect_args"]
+        assert waits["read_timeout"] == (Patience.COMMAND if is_command else Patience.WEB)
