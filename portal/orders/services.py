@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from portal.catalogue.models import Course
 from portal.kit import clock, ids
-from portal.kit.db import changed_one, db, table_of
+from portal.kit.db import changed_one, db, run, table_of
 from portal.kit.errors import Conflict, Invalid, TooMany
 from portal.orders.models import IllegalMove, Order, OrderStatus, sources_of
 
@@ -108,7 +108,7 @@ def move_order(order_id: int, target: OrderStatus, **values: Any) -> None:
     Raises:
         IllegalMove: when the order is in no such state any more.
     """
-    moved = db.session.execute(_move_to(target), {"order": order_id, **values})
+    moved = run(_move_to(target), {"order": order_id, **values})
     if not changed_one(moved):
         raise IllegalMove(f"not to {target}")
 
@@ -136,9 +136,14 @@ def extend(order_id: int, until: datetime) -> None:
     touch(order_id)
 
 
+_TOUCH = (
+    sa.update(table_of(Order)).where(_orders.id == sa.bindparam("order")).values(version=_orders.version + 1)
+)
+
+
 def touch(order_id: int) -> None:
     """Count a change that a watching page must show, in the running transaction."""
-    db.session.execute(sa.update(Order).where(Order.id == order_id).values(version=Order.version + 1))
+    run(_TOUCH, {"order": order_id})
 
 
 def overdue_order_ids(moment: datetime, limit: int) -> list[int]:

@@ -17,7 +17,7 @@ from portal.cases.services import open_case
 from portal.catalogue.models import Course
 from portal.gateways.base import PaymentNotice, PaymentState
 from portal.kit import clock, faults
-from portal.kit.db import ChangedMeanwhile, changed_one, db, table_of, transactional
+from portal.kit.db import ChangedMeanwhile, changed_one, db, run, table_of, transactional
 from portal.learners.models import Learner
 from portal.ledger.services import SALES, UNAPPLIED, post_payment
 from portal.licenses import services as licenses
@@ -83,7 +83,7 @@ _SUBJECT = sa.select(
 
 def lock_payment(out_trade_no: str) -> Any:
     """Lock an attempt and its order, in the running transaction, and return their columns as a row."""
-    return db.session.execute(_LOCK, {"number": out_trade_no}).first()
+    return run(_LOCK, {"number": out_trade_no}).first()
 
 
 @transactional
@@ -183,7 +183,7 @@ def _open_case(kind: CaseKind, notice: PaymentNotice, row: Any, text: str) -> No
 
 
 def _mark_paid(row: Any, notice: PaymentNotice, verified_by: VerifiedBy) -> None:
-    moved = db.session.execute(
+    moved = run(
         _MARK_PAID,
         {
             "payment": row.id,
@@ -224,7 +224,7 @@ def _fulfil(row: Any, notice: PaymentNotice, tools: Tools) -> Verdict:
 
 
 def _grant(row: Any) -> licenses.Grant:
-    facts = db.session.execute(_SUBJECT, {"course": row.product_id, "learner": row.learner_id}).one()
+    facts = run(_SUBJECT, {"course": row.product_id, "learner": row.learner_id}).one()
     return licenses.Grant(
         learner_id=row.learner_id,
         subject=facts.public_id,
