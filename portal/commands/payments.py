@@ -9,7 +9,7 @@ from flask.cli import AppGroup
 from portal.commands.printing import json_option, refuse, show
 from portal.gateways.base import GatewayError
 from portal.kit.errors import NotFound
-from portal.payments.ask import ask_gateway
+from portal.payments.ask import NobodyToAsk, ask_gateway
 from portal.web.tools import tools
 
 payments = AppGroup("payments", help="Attempts to pay, and what gateways know of them.")
@@ -27,6 +27,8 @@ def query(order: str, as_json: bool) -> None:
         asked = ask_gateway(order, tools())
     except NotFound:
         refuse("There is no order with this number.", as_json)
+    except NobodyToAsk:
+        refuse("The order is paid by transfer: no gateway knows of it.", as_json)
     except GatewayError as error:
         refuse(f"No answer that can be believed ({error.reason}). Nothing changed.", as_json, status=1)
     sentence = (

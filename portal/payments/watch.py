@@ -14,6 +14,7 @@ from portal.kit import clock
 from portal.kit.db import read, table_of
 from portal.orders.models import Order
 from portal.outbox import services as outbox
+from portal.payments.attempts import TRANSFER
 from portal.payments.models import Payment, PaymentStatus
 
 _LOOK_EVERY = timedelta(seconds=20)
@@ -28,6 +29,8 @@ _ATTEMPT = sa.select(_payments.id, _payments.queried_at, _payments.code_url_at).
     _orders.public_id == sa.bindparam("public_id"),
     _payments.open_key == _orders.id,
     _payments.status == PaymentStatus.OPEN.value,
+    # Nobody can be asked about a transfer.
+    _payments.gateway != TRANSFER,
 )
 
 
