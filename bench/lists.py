@@ -240,7 +240,7 @@ class Staff:
             # Outside of the context: within it all requests would share what one of them remembers.
             client = self._app.test_client()
             with client.session_transaction() as session:
-                session.update(_user_id=secret, _fresh=True, _permanent=True)
+                session.update(secret=secret, _permanent=True)
             self._browsers[role] = client
         return self._browsers[role]
 
