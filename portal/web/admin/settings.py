@@ -1,5 +1,7 @@
 """`/admin/settings`: pause the sale, put up a banner, look at keys and settings."""
 
+from datetime import datetime
+
 from flask import flash, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -24,6 +26,7 @@ _SHOWN = (
     "WECHATPAY_CERT_SERIAL_NO",
     "WECHATPAY_PUBLIC_KEY_ID",
     "ORDER_TTL_SECONDS",
+    "TRANSFER_TTL_SECONDS",
     "APPROVAL_SINGLE_FEN",
     "APPROVAL_DAY_FEN",
     "APPROVAL_ONE_PERSON_SHOP",
@@ -45,10 +48,17 @@ def _page(
         standing=standing,
         forms=forms,
         form=form,
-        keys=reversed(tools().key_ring.infos()),
+        keys=[
+            (key, _moment(key.not_before), _moment(key.not_after))
+            for key in reversed(tools().key_ring.infos())
+        ],
         settings=[(name, getattr(settings, name)) for name in _SHOWN],
     )
     return make_response(page, status)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 @bp.get("/settings")
