@@ -121,12 +121,14 @@ INVARIANTS: tuple[Invariant, ...] = (
         "A transfer counts as paid when, and only when, people confirmed its number and its amount.",
         """
         SELECT p.out_trade_no FROM payments p LEFT JOIN transfers t ON t.payment_id = p.id
-        WHERE (p.gateway = 'transfer' AND p.status = 'paid'
-               AND (t.id IS NULL OR t.status <> 'confirmed' OR t.number <> p.transaction_id
-                    OR t.amount_fen <> p.amount_fen OR p.verified_by <> 'person'))
-           OR (t.status = 'confirmed' AND p.status <> 'paid')
-           OR (p.gateway <> 'transfer' AND p.verified_by = 'person')
+        WHERE p.id BETWEEN :first AND :last
+          AND ((p.gateway = 'transfer' AND p.status = 'paid'
+                AND (t.id IS NULL OR t.status <> 'confirmed' OR t.number <> p.transaction_id
+                     OR t.amount_fen <> p.amount_fen OR p.verified_by <> 'person'))
+               OR (t.status = 'confirmed' AND p.status <> 'paid')
+               OR (p.gateway <> 'transfer' AND p.verified_by = 'person'))
         """,
+        walks="payments.id",
     ),
     Invariant(
         "I3",

@@ -18,7 +18,7 @@ class MediaType(StrEnum):
 
 
 class Picture(Base):
-    """A picture as it is served. Added, never changed; `sha256` is of `content`."""
+    """A picture as it is served. Added and deleted, never changed; `sha256` is of `content`."""
 
     __tablename__ = "pictures"
     __table_args__ = (one_of("media_type", MediaType),)

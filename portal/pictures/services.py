@@ -1,6 +1,8 @@
-"""Keep a picture, and return one."""
+"""Keep a picture, return one, and forget one."""
 
 import hashlib
+
+import sqlalchemy as sa
 
 from portal.kit import clock
 from portal.kit.db import add_row, db
@@ -34,3 +36,8 @@ def picture_of(picture_id: int | None) -> Picture:
     if found is None:
         raise NotFound
     return found
+
+
+def forget_picture(picture_id: int) -> None:
+    """Delete a picture that another has taken the place of, in the running transaction, once nothing names it."""
+    db.session.execute(sa.delete(Picture).where(Picture.id == picture_id))

@@ -144,7 +144,12 @@ def _open_case(kind: CaseKind, refund: Refund, why: str) -> None:
     open_case(
         kind,
         case_key(refund.gateway, refund.out_refund_no),
-        {"out_refund_no": refund.out_refund_no, "refund_id": refund.refund_id, "why": why},
+        {
+            "gateway": refund.gateway,
+            "out_refund_no": refund.out_refund_no,
+            "refund_id": refund.refund_id,
+            "why": why,
+        },
         order_id=refund.order_id,
         payment_id=refund.payment_id,
         amount_fen=refund.amount_fen,

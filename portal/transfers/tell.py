@@ -18,7 +18,7 @@ from portal.outbox import services as outbox
 from portal.payments.models import Payment, TransferStatus
 from portal.payments.settle import lock_payment
 from portal.pictures.formats import Stripped
-from portal.pictures.services import keep_picture
+from portal.pictures.services import forget_picture, keep_picture
 from portal.transfers.models import Transfer
 
 # Long enough for people; whether money came stays open until one of them decides.
@@ -73,7 +73,7 @@ def tell_transfer(
     transfer.status, transfer.told_at = TransferStatus.TOLD.value, transfer.told_at or clock.now()
     transfer.told_number = number or transfer.told_number
     if picture is not None:
-        transfer.told_picture_id = keep_picture(picture)
+        _replace_picture(transfer, picture)
     db.session.flush()
     extend(transfer.order_id, clock.now() + _PATIENCE)
     if is_news:
@@ -88,6 +88,14 @@ def tell_transfer(
         number=number,
         with_picture=picture is not None,
     )
+
+
+def _replace_picture(transfer: Transfer, picture: Stripped) -> None:
+    """Keep one picture of each transfer, however often its learner sends another."""
+    before, transfer.told_picture_id = transfer.told_picture_id, keep_picture(picture)
+    db.session.flush()
+    if before is not None:
+        forget_picture(before)
 
 
 def transfer_for_update(transfer_id: int) -> Transfer:

@@ -29,6 +29,8 @@ from portal.web.tools import tools
 
 View = Callable[..., Any]
 CODE_FIELD = "second_factor_code"
+_CHOSEN_FIELD = "chosen_file"
+"""Names the fields of a kept form in which a file was chosen: a page cannot send a file on."""
 
 
 class Forbidden(PortalError):
@@ -79,7 +81,8 @@ def step_up(view: View) -> View:
 
     Goes below `staff_may`. A page is sent to `/admin/confirm` and comes back. A form may bring the code along
     (`code_field` in templates/components/admin.html); one without it is answered with a page that asks for
-    the code and sends the same form again, so what was typed is not lost.
+    the code and sends the same form again, so what was typed is not lost. A file has to be chosen again on that
+    page: the view is not reached without one that was chosen before.
     """
 
     @functools.wraps(view)
@@ -94,6 +97,8 @@ def step_up(view: View) -> View:
             if is_asked_by_script():
                 raise StepUpRequired
             return _form_again()
+        if not _chosen_before() <= _sent_files():
+            return _form_again(status=422, lacks_file=True)
         return view(*args, **kwargs)
 
     cast(Any, guarded).asks_fresh_code = True
@@ -106,16 +111,33 @@ def _ask_for_code(refusal: type[Forbidden]) -> ResponseReturnValue:
     return redirect(url_for("admin.confirm", next=page_before()), 303)
 
 
-def _form_again(error: str | None = None, status: int = 403) -> ResponseReturnValue:
-    """Ask for a code, and keep the form that was sent in hidden fields until it comes with one."""
+def _chosen_before() -> set[str]:
+    return set(request.form.getlist(_CHOSEN_FIELD))
+
+
+def _sent_files() -> set[str]:
+    # A browser sends a nameless file where none was chosen.
+    return {name for name, upload in request.files.items(multi=True) if upload.filename}
+
+
+def _form_again(
+    error: str | None = None, status: int = 403, *, lacks_file: bool = False
+) -> ResponseReturnValue:
+    """Ask for a code or a file, and keep the form that was sent in hidden fields until it comes with that."""
     kept = [
         (name, value)
         for name, values in request.form.lists()
         for value in values
-        if name not in {"csrf_token", CODE_FIELD}
+        if name not in {"csrf_token", CODE_FIELD, _CHOSEN_FIELD}
     ]
     page = render_template(
-        "admin/confirm.html", kept=kept, target=request.full_path.removesuffix("?"), error=error
+        "admin/confirm.html",
+        kept=kept,
+        target=request.full_path.removesuffix("?"),
+        error=error,
+        chosen=sorted(_chosen_before() | _sent_files()),
+        chosen_field=_CHOSEN_FIELD,
+        lacks_file=lacks_file,
     )
     return make_response(page, status)
 

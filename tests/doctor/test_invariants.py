@@ -192,6 +192,20 @@ def test_a_long_table_is_gone_through_to_its_end(history, monkeypatch):
     assert offenders(promise, "test") == numbers
 
 
+def test_what_is_read_in_one_piece_is_what_an_index_finds():
+    whole = {promise.name for promise in OF_PURCHASES if promise.walks is None}
+    assert whole == {
+        "paid_orders_get_their_license",
+        "orders_come_to_an_end",
+        "audit_rows_are_sealed",
+        "answered_calls_have_their_order",
+        "work_is_done",
+        "given_up_work_has_a_case",
+        "live_attempts_are_worked_on",
+        "ended_orders_cannot_be_paid",
+    }
+
+
 def test_many_offenders_are_not_all_named(history, tools, monkeypatch):
     values = " UNION ALL ".join(f"SELECT '{number}' AS n" for number in range(MOST_NAMED + 5))
     monkeypatch.setattr(

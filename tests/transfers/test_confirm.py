@@ -12,6 +12,7 @@ from portal.ledger.models import LedgerEntry
 from portal.licenses.models import License
 from portal.orders.models import OrderStatus
 from portal.outbox.models import Job
+from portal.pictures.models import Picture
 from portal.transfers import confirm
 from portal.transfers.confirm import NoPicture, NumberUsed
 from portal.transfers.tell import AlreadyDecided
@@ -238,3 +239,13 @@ class TestWaiting:
         desk.told()
         shop.work()
         assert [read(mail)["To"] for mail in mails()] == [teacher.email]
+
+    def test_of_many_pictures_sent_for_one_transfer_the_last_is_kept(self, desk, shop, count):
+        buyer = shop.buyer()
+        order_id, others = desk.told(buyer), count(Picture)
+        shown = desk.transfer(order_id).told_picture_id
+        for _ in range(3):
+            assert desk.tell(buyer, order_id).status_code == 303
+        assert count(Picture) == others
+        assert desk.transfer(order_id).told_picture_id != shown
+        assert count(Picture, Picture.id == desk.transfer(order_id).told_picture_id) == 1

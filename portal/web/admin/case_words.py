@@ -5,7 +5,8 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
-from portal.cases.models import CaseAct, CaseKind
+from portal.cases.models import Case, CaseAct, CaseKind
+from portal.payments.attempts import TRANSFER
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,26 @@ KINDS = {
     ),
 }
 
+# What differs where people move the money, and no gateway does.
+_BY_HAND = {
+    CaseKind.MISMATCH: _l(
+        "Another amount came than the price, and nothing is booked. Agree with the learner: either the rest comes and the"
+        " whole is entered on the transfer's page, or the money goes back by hand and the transfer is refused there."
+    ),
+    CaseKind.REFUND_PENDING: _l(
+        "Nobody has noted yet that the money was given back. Give it back by hand and note it on the refund's page; this"
+        " closes by itself then."
+    ),
+}
+
+
+def advice_of(case: Case) -> Any:
+    """Return what its reader may do about a case."""
+    kind = CaseKind(case.kind)
+    by_hand = _BY_HAND.get(kind) if case.evidence.get("gateway") == TRANSFER else None
+    return by_hand or KINDS[kind].advice
+
+
 ACTS = {
     CaseAct.COMMENTED: _l("Comment"),
     CaseAct.TAKEN: _l("Taken"),
@@ -112,6 +133,7 @@ EVIDENCE = {
     "currency": _l("Currency"),
     "why": _l("Why"),
     "reason": _l("Reason"),
+    "reference": _l("Reference"),
 }
 
 # What the evidence says as the reason, which is kept in English; what is not here has a number in it and is shown as it is.
@@ -150,4 +172,20 @@ WHYS = {
     "the bill has no line for our refund": _l("the bill has no line for our refund"),
     "abnormal": _l("abnormal"),
     "closed": _l("closed"),
+    "told for three days": _l("told of three days ago, and nobody has looked"),
+    "checked for three days": _l("told of three days ago, entered, and nobody has agreed"),
+    "approved for too long": _l("approved, and not carried out for too long"),
+    "processing for too long": _l("under way for too long"),
+    "abnormal for too long": _l("not paid out for too long"),
+}
+
+# What the portal itself notes in a case's history, which is kept in English as well.
+NOTES = {
+    "The cause is there again.": _l("The cause is there again."),
+    "The bill has come.": _l("The bill has come."),
+    "decided": _l("Somebody has decided about the transfer."),
+    "refused": _l("The transfer was refused."),
+    "the whole amount came": _l("The whole amount came."),
+    "refunded": _l("The money went back."),
+    "refund found": _l("The refund was found."),
 }

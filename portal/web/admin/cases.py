@@ -10,6 +10,7 @@ from flask_wtf import FlaskForm
 from wtforms import TextAreaField
 from wtforms.validators import InputRequired, Length
 
+from portal.audit.services import SYSTEM
 from portal.cases import queries, services
 from portal.cases.models import Case, CaseAct, CaseKind, CaseStatus
 from portal.gateways.base import BillKind
@@ -17,9 +18,10 @@ from portal.kit import keyset, wording
 from portal.kit.errors import Invalid
 from portal.learners.queries import emails_of
 from portal.orders.services import public_id_of
+from portal.payments.attempts import TRANSFER
 from portal.refunds.queries import GivingBack, possible_for
 from portal.staff.permissions import Permission
-from portal.web.admin.case_words import ACTS, EVIDENCE, KINDS, WHYS
+from portal.web.admin.case_words import ACTS, EVIDENCE, KINDS, NOTES, WHYS, advice_of
 from portal.web.admin.door import bp, person
 from portal.web.admin.forms import is_readable, tidied
 from portal.web.admin.reconciliation_words import SUBJECTS
@@ -112,7 +114,7 @@ def _page(case: Case, comment: CaseTextForm | None = None, close: CaseTextForm |
         {
             "at": event.at,
             "title": ACTS[CaseAct(event.act)],
-            "detail": event.text,
+            "detail": NOTES.get(event.text, event.text) if event.actor == SYSTEM else event.text,
             "by": person(emails.get(event.actor, event.actor)),
             "kind": "good" if event.act == "closed" else "",
         }
@@ -121,7 +123,8 @@ def _page(case: Case, comment: CaseTextForm | None = None, close: CaseTextForm |
     return render_template(
         "admin/cases/case.html",
         case=case,
-        words=KINDS.get(CaseKind(case.kind)),
+        name=KINDS[CaseKind(case.kind)].name,
+        advice=advice_of(case),
         evidence=[(EVIDENCE.get(name, name), _shown(name, value)) for name, value in case.evidence.items()],
         history=[{"at": case.created_at, "title": _("Opened"), "kind": "warn"}, *history],
         owner=emails.get(case.owner, case.owner),
@@ -147,6 +150,8 @@ def _refund(case: Case) -> GivingBack | None:
 def _shown(name: str, value: Any) -> Any:
     if name == "why" and isinstance(value, str):
         return WHYS.get(value, value)
+    if name == "gateway" and value == TRANSFER:
+        return _("Transfer")
     if name == "about" and value in set(BillKind):
         return SUBJECTS[BillKind(value)]
     return wording.price_text(value) if name.endswith("_fen") and isinstance(value, int) else value

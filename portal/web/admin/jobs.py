@@ -7,16 +7,20 @@ from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
 
+from portal.audit import services as audit
 from portal.batches import queries
 from portal.batches.models import Batch
 from portal.batches.services import cancel_batch
+from portal.desk.audit_export import AUDIT_EXPORT
 from portal.kit import csv_text
+from portal.kit.db import transaction
 from portal.kit.errors import NotFound
 from portal.learners.sessions import actor
 from portal.staff.permissions import Permission, may
+from portal.staff.second_factor import staff_actor
 from portal.web.admin.addresses import known_id
 from portal.web.admin.door import bp
-from portal.web.staff import required_staff, staff_may, step_up
+from portal.web.staff import Forbidden, required_staff, staff_may, step_up
 
 _NEXT_MS = 2_000
 
@@ -93,7 +97,22 @@ def job_result(job_id: str) -> Response:
     found = _seen(job_id)
     if not queries.has_result(found.id):
         raise NotFound
+    if found.kind == AUDIT_EXPORT:
+        _note_download(found.public_id)
     pieces = stream_with_context(piece.encode() for piece in queries.result_of(found.id))
     response = Response(pieces, content_type=csv_text.MEDIA_TYPE)
     response.headers["Content-Disposition"] = f'attachment; filename="{found.kind}-{found.public_id}.csv"'
     return response
+
+
+def _note_download(job_id: str) -> None:
+    """Put on record who takes an export of the audit away: its right may have ended since it was asked for.
+
+    Raises:
+        Forbidden: it has.
+    """
+    person = required_staff()
+    if not may(person, Permission.EXPORT):
+        raise Forbidden
+    with transaction():
+        audit.record("audit.downloaded", "audit", staff_actor(person), job=job_id)

@@ -22,6 +22,7 @@ from portal.refunds.settle import REVOKED_BECAUSE
 from portal.staff.permissions import Permission, may
 from portal.web.admin.case_words import KINDS, WHYS
 from portal.web.admin.dispute_words import PROBLEMS
+from portal.web.admin.work_words import WORK
 from portal.web.staff import required_staff
 
 _ACTS_SHOWN_OTHERWISE = frozenset(
@@ -176,12 +177,7 @@ def _of_refund(refund: Refund) -> Iterator[Event]:
 
 
 def _of_job(job: Job) -> Event | None:
-    names = {
-        "open_payment": _("Getting the code from WeChat Pay"), "watch_payment": _("Watching for a lost notification"),
-        "close_order": _("Closing the order"), "issue_license": _("Making the license"),
-        "mail_license": _("Mailing the license"),
-    }  # fmt: skip
-    name = names.get(job.kind, job.kind)
+    name = WORK.get(job.kind, job.kind)
     if job.status == JobStatus.DEAD:
         title = _("%(work)s: given up.", work=name)
         return Event(job.created_at, title, job.last_error or "", kind="bad")

@@ -7,6 +7,7 @@ from portal.doctor.examination import Finding, examine_surroundings
 from portal.doctor.heartbeat import silence
 from portal.staff.permissions import Permission
 from portal.web.admin.door import bp
+from portal.web.admin.work_words import WORK
 from portal.web.limits import limiter
 from portal.web.staff import required_staff, staff_may
 from portal.web.tools import tools
@@ -19,6 +20,7 @@ def _page(findings: list[Finding] | None = None) -> str:
         waiting=figures.work_waiting(),
         breakers=figures.open_breakers(),
         findings=findings,
+        work=WORK,
     )
 
 

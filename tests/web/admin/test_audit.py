@@ -10,7 +10,7 @@ from portal.audit import services as audit
 from portal.audit.models import AuditRow
 from portal.desk import audit_export
 from portal.kit.db import db, transaction
-from portal.learners.models import Role
+from portal.learners.models import Learner, Role
 from tests.support import databases
 
 pytestmark = pytest.mark.database
@@ -109,10 +109,21 @@ def test_a_large_export_is_made_by_the_worker_watched_and_downloaded(
     assert before - 2 <= len(rows) - 1 <= before
     assert rows[1][4] and not any(row[3] == "later" for row in rows)  # noqa: PT018
     assert count(AuditRow, AuditRow.action == "audit.exported") == 1
+    assert count(AuditRow, AuditRow.action == "audit.downloaded") == 1
     clock.travel(days=8)
     shop.work()
     reader.sign_in_again()
     assert reader.get(f"{page}/result.csv").status_code == 404
+
+
+def test_who_lost_the_right_to_export_cannot_download_what_was_exported(app, shop, reader, count):
+    page = reader.post("/admin/audit/export", page="/admin/audit").location
+    shop.work()
+    with app.app_context(), transaction():
+        db.session.get_one(Learner, reader.learner.id).role = Role.SUPPORT
+    assert "result.csv" not in text_of(reader.get(page))
+    assert reader.get(f"{page}/result.csv").status_code == 403
+    assert count(AuditRow, AuditRow.action == "audit.downloaded") == 0
 
 
 def test_a_large_export_is_stopped(app, shop, reader, monkeypatch):

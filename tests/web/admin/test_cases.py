@@ -3,14 +3,17 @@
 import re
 
 import pytest
+import sqlalchemy as sa
 
 from portal.audit.models import AuditRow
 from portal.cases.models import Case, CaseEvent, CaseKind, CaseStatus
 from portal.cases.services import case_of, open_case
-from portal.kit.db import transaction
+from portal.kit.db import db, transaction
 from portal.learners.addresses import masked
 from portal.learners.models import Locale, Role
 from portal.web.admin.case_words import KINDS
+from tests.support.desk import Desk
+from tests.support.transfers import TransferDesk
 
 pytestmark = pytest.mark.database
 
@@ -73,6 +76,60 @@ def test_the_reason_is_shown_in_the_readers_language(app, shop, locale, why):
     with app.app_context(), transaction():
         number = open_case(CaseKind.REFUND_UNKNOWN, "1", {"why": "more than was paid"})
     assert why in text_of(shop.staff(Role.SUPPORT, locale=locale).get(f"/admin/cases/{number}"))
+
+
+class TestByHand:
+    """Cases about transfers, as they come about, in Chinese."""
+
+    @pytest.fixture
+    def desk(self, shop, tools):
+        made = TransferDesk(shop, tools)
+        made.offer()
+        return made
+
+    @pytest.fixture
+    def shown(self, shop, app):
+        """Return the page of the one case of a kind."""
+        reader = shop.staff(Role.SUPPORT, locale=Locale.ZH)
+
+        def look(kind):
+            with app.app_context():
+                number = db.session.scalars(sa.select(Case.id).where(Case.kind == kind.value)).one()
+            reader.sign_in_again()
+            return text_of(reader.get(f"/admin/cases/{number}"))
+
+        return look
+
+    def test_one_that_nobody_decided_about_and_its_end_are_told_in_words(self, desk, shop, clock, shown):
+        order_id = desk.told()
+        clock.travel(days=3, minutes=1)
+        shop.work()
+        page = shown(CaseKind.TRANSFER_WAITING)
+        assert "told for three days" not in page
+        assert "reference" not in re.sub(r"<[^>]*>", "", page)
+        desk.check(order_id)
+        page = shown(CaseKind.TRANSFER_WAITING)
+        assert "decided" not in page
+        assert "已有人对这笔转账作出处理" in page
+
+    def test_another_amount_is_not_to_be_refunded_since_nothing_is_booked(self, desk, shown):
+        order_id = desk.told()
+        desk.check(order_id, amount_fen=9800)
+        assert "没有入账" in shown(CaseKind.MISMATCH)
+        desk.check(order_id, number="1000050002")
+        page = shown(CaseKind.MISMATCH)
+        assert "the whole amount came" not in page
+        assert "全款已到账" in page
+
+    def test_a_refund_by_hand_is_noted_and_not_asked_about(self, desk, shop, clock, shown):
+        order_id, money = desk.told(), Desk(shop, desk.tools)
+        desk.check(order_id)
+        money.ask(order_id)
+        clock.travel(days=3, minutes=1)
+        shop.work()
+        page = shown(CaseKind.REFUND_PENDING)
+        assert "approved for too long" not in page
+        assert "手工退" in page
 
 
 class TestMoneyToGoBack:

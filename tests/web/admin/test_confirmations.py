@@ -1,15 +1,18 @@
 """Staff confirm transfers: their own courses, with evidence, two persons where it is much, and by nobody else."""
 
 import io
+import re
 
 import pytest
 
+from portal.catalogue.offers import offer_of
 from portal.kit.db import db, transaction
 from portal.learners.models import Role
 from portal.licenses.models import License
 from portal.orders.models import OrderStatus
 from portal.refunds.models import Refund
 from portal.staff.models import CourseInstructor
+from tests.factories.staff import set_up_phone
 from tests.support.shop import COURSE, Buyer
 from tests.support.transfers import TransferDesk, picture
 
@@ -179,3 +182,35 @@ class TestOffer:
         # Two admins at once: the second looks again.
         code = {"picture": (io.BytesIO(picture()), "code.png")}
         assert admin.post(f"{page}/transfer", {**form, **code}, **sending).status_code == 409
+
+    def test_a_picture_that_came_with_a_wrong_code_is_chosen_again_or_nothing_is_saved(self, app, desk, shop):
+        admin, page = shop.staff(), f"/admin/courses/{COURSE}"
+        set_up_phone(app, admin.learner)
+        admin.sign_in_again()
+        before = admin.get(f"{page}/transfer-code").data
+        form = {"mode": "beside", "receiver": "Teacher Li", "version": "1", "second_factor_code": "1"}
+
+        def send(**fields):
+            sending = {"page": page, "content_type": "multipart/form-data"}
+            return admin.post(f"{page}/transfer", {**form, **fields}, **sending)
+
+        def receiver():
+            with app.app_context():
+                return offer_of(COURSE).receiver
+
+        asked = send(picture=(io.BytesIO(picture(size=(70, 70))), "code.png"))
+        text = asked.get_data(as_text=True)
+        assert asked.status_code == 422
+        assert 'enctype="multipart/form-data"' in text
+        assert '<input type="file" id="picture" name="picture"' in text
+        kept = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', text))
+        form = {name: value for name, value in kept.items() if name not in {"csrf_token", "locale"}}
+        assert form["receiver"] == "Teacher Li"
+
+        lacking = send(picture=(io.BytesIO(b""), ""))
+        assert lacking.status_code == 422
+        assert "Choose the picture again" in lacking.get_data(as_text=True)
+        assert (receiver(), admin.get(f"{page}/transfer-code").data) == ("Teacher Wang", before)
+        assert send(picture=(io.BytesIO(picture(size=(70, 70))), "code.png")).status_code == 303
+        assert receiver() == "Teacher Li"
+        assert admin.get(f"{page}/transfer-code").data != before

@@ -5,9 +5,11 @@ import re
 
 import pytest
 
+from portal.jobs import KINDS
 from portal.learners.models import Locale, Role
 from portal.reports.recount import bring_up_to_date
 from portal.web.admin import charts
+from portal.web.admin.work_words import WORK
 
 pytestmark = pytest.mark.database
 CPP, JS = "cpp-primer-5th", "javascript-complete"
@@ -115,9 +117,14 @@ class TestFirstPage:
         for path in tiles:
             assert person.get(path).status_code == 200
 
+    def test_every_kind_of_work_has_its_words(self):
+        assert set(WORK) == set(KINDS)
+
     def test_the_worker_page_says_what_waits_and_what_is_wrong(self, staff, sold):
         person = staff()
-        assert "watch_payment" in text_of(person.get("/admin/worker"))
+        waiting = text_of(person.get("/admin/worker"))
+        assert "Watching for a lost notification" in waiting
+        assert "watch_payment" in waiting
         found = text_of(person.post("/admin/worker/examine"))
         assert "the worker has never run" in found
         assert staff(Role.SUPPORT).get("/admin/worker").status_code == 403
