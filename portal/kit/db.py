@@ -279,6 +279,7 @@ def watch_connections(engine: sa.Engine) -> None:
         sa.event.listen(engine, "checkout", _see_alive)
         sa.event.listen(engine, "begin", _begin_mysql)
         sa.event.listen(engine, "commit", _note_commit)
+        sa.event.listen(engine, "handle_error", _note_error)
         sa.event.listen(engine, "reset", _reset)
 
 
@@ -326,6 +327,12 @@ def _note_commit(connection: sa.Connection) -> None:
     # One that was lost is let go, with whatever it had open.
     if not connection.invalidated:
         connection.info["is_committed"] = True
+
+
+def _note_error(context: sa.engine.ExceptionContext) -> None:
+    # A commit that failed was none: `_reset` has to roll back before reading alone commits what is open.
+    if context.connection is not None and not context.is_disconnect:
+        context.connection.info["is_committed"] = False
 
 
 def _reset(connection: Any, record: Any, _state: Any) -> None:

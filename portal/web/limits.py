@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 View = Callable[..., Any]
 _LONGEST_WAIT = 3600
 _FORGET_SECONDS = 60.0
+# Of each a kilobyte; whoever brings more addresses than that pushes out the oldest.
+_MOST_KEYS = 100_000
 _STORE_PAUSE_SECONDS = 5.0
 
 
@@ -65,6 +67,9 @@ class OwnCounts:
                 self._forget(now)
             moments = self._moments.get(key)
             if moments is None:
+                if len(self._moments) >= _MOST_KEYS:
+                    oldest = next(iter(self._moments))
+                    del self._moments[oldest], self._windows[oldest]
                 moments = self._moments[key] = deque()
                 self._windows[key] = window
             while moments and moments[0] <= now - window:
@@ -109,7 +114,10 @@ class SharedCounts:
 
     def _ask(self, limit: RateLimitItem, key: str, *, counts: bool) -> float:
         is_free = self._store.hit(limit, key) if counts else self._store.test(limit, key)
-        return 0.0 if is_free else self._store.get_window_stats(limit, key).reset_time - time.time()
+        if is_free:
+            return 0.0
+        # The oldest may leave the window between the two questions: refused is refused all the same.
+        return max(self._store.get_window_stats(limit, key).reset_time - time.time(), 0.001)
 
     def reset(self) -> None:
         """Forget the counts of this process; those of the store are not ours alone."""

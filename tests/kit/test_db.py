@@ -104,6 +104,18 @@ class TestTransaction:
             write_and_fail()
         assert written() == []
 
+    def test_a_commit_that_fails_leaves_nothing(self, written, monkeypatch):
+        def fail(_connection):
+            raise db.engine.dialect.dbapi.DataError("not now")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(db.engine.dialect, "do_commit", fail)
+            with pytest.raises(sa.exc.DataError), transaction():
+                write()
+        with transaction():
+            write("b")
+        assert written() == ["test:b"]
+
     def test_one_inside_another_commits_with_the_outer(self, written):
         @transactional
         def outer() -> None:

@@ -350,9 +350,11 @@ def unguarded(connection: sa.Connection, table: str) -> Iterator[None]:
         }
     for name in found:
         connection.exec_driver_sql(f"DROP TRIGGER {name}")
-    yield
-    for statement in found.values():
-        connection.execute(sa.text(statement))
+    try:
+        yield
+    finally:
+        for statement in found.values():
+            connection.execute(sa.text(statement))
 
 
 @contextlib.contextmanager

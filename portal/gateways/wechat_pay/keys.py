@@ -81,14 +81,18 @@ class PlatformKeys:
     def current(self) -> Mapping[str, RSAPublicKey]:
         """Return the keys that may sign now. Reads the table at most once a minute, whoever asks."""
         now = clock.now()
-        if self._read_at is not None and abs((now - self._read_at).total_seconds()) < _REREAD_SECONDS:
-            return self._snapshot
-        if self._reading.acquire(blocking=False):
+        # Whoever comes during the first read waits for it; later ones go on with what is known.
+        if not self._is_fresh(now) and self._reading.acquire(blocking=self._read_at is None):
             try:
-                self._read(now)
+                if not self._is_fresh(now):
+                    self._read(now)
             finally:
                 self._reading.release()
         return self._snapshot
+
+    def _is_fresh(self, now: datetime) -> bool:
+        read_at = self._read_at
+        return read_at is not None and abs((now - read_at).total_seconds()) < _REREAD_SECONDS
 
     def problems(self) -> list[str]:
         """Name what is wrong with the keys, or soon will be."""
@@ -111,7 +115,6 @@ class PlatformKeys:
         self._read_at = None
 
     def _read(self, now: datetime) -> None:
-        self._read_at = now
         try:
             rows = db.session.execute(
                 sa.select(PlatformCertificate.serial, PlatformCertificate.pem).where(
@@ -119,8 +122,9 @@ class PlatformKeys:
                 )
             ).all()
         except sa.exc.SQLAlchemyError:
-            # The keys we have go on verifying while the database is away.
+            # The keys we have go on verifying while the database is away; without any it is asked again at once.
             db.session.rollback()
+            self._read_at = now if self._snapshot else None
             return
         certificates: dict[str, RSAPublicKey] = {}
         for row in rows:
@@ -128,3 +132,4 @@ class PlatformKeys:
             if isinstance(key, RSAPublicKey):
                 certificates[row.serial] = key
         self._snapshot = {**certificates, **self._configured}
+        self._read_at = now

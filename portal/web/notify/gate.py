@@ -49,7 +49,9 @@ class Gate:
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a notification that is not genuine, and pass everything else on."""
-        if environ.get("PATH_INFO") == PATH and environ.get("REQUEST_METHOD") == "POST":
+        # The application's routes take several slashes at the beginning for one.
+        path = "/" + environ.get("PATH_INFO", "").lstrip("/")
+        if path == PATH and environ.get("REQUEST_METHOD") == "POST":
             request = Request(environ, populate_request=False)
             try:
                 environ[VERIFIED] = self._verified(request)

@@ -85,6 +85,17 @@ class TestUnverified:
     def test_a_signature_that_is_not_wechats_for_us(self, shop, order_id, refused, sign):
         refused(shop.notification(order_id, sign=sign))
 
+    def test_slashes_before_its_address_do_not_lead_around_the_gate(self, shop, order_id, client):
+        told = shop.notification(order_id, sign="bad")
+        response = client.post(
+            "/notify/wechat",
+            data=told["body"].encode(),
+            headers=told["headers"],
+            content_type="application/json",
+            environ_overrides={"PATH_INFO": "//notify/wechat"},
+        )
+        assert response.status_code == 401
+
     def test_a_replay_after_the_window(self, shop, order_id, refused, clock):
         notification = shop.notification(order_id)
         clock.travel(minutes=6)
