@@ -24,7 +24,6 @@ def upgrade() -> None:
         sa.Column("told_picture_id", RowId, nullable=True),
         sa.Column("amount_fen", sa.BigInteger(), nullable=True),
         sa.Column("number", identifier(64), nullable=True),
-        sa.Column("number_key", identifier(64), nullable=True),
         sa.Column("picture_id", RowId, nullable=True),
         sa.Column("checked_by", RowId, nullable=True),
         sa.Column("checked_at", UtcDateTime(), nullable=True),
@@ -41,7 +40,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint(
             "status NOT IN ('checked', 'confirmed', 'mismatch') OR "
-            "(amount_fen > 0 AND number_key IS NOT NULL AND checked_by IS NOT NULL)",
+            "(amount_fen > 0 AND number IS NOT NULL AND checked_by IS NOT NULL)",
             name=op.f("ck_transfers_evidence"),
         ),
         sa.ForeignKeyConstraint(["payment_id"], ["payments.id"], name=op.f("fk_transfers_payment_id")),
@@ -56,7 +55,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_transfers")),
         sa.UniqueConstraint("payment_id", name=op.f("uq_transfers_payment_id")),
         sa.UniqueConstraint("reference", name=op.f("uq_transfers_reference")),
-        sa.UniqueConstraint("number_key", name=op.f("uq_transfers_number_key")),
     )
     op.create_index("ix_transfers_status_id", "transfers", ["status", "id"], unique=False)
     op.create_index("ix_transfers_course_id_id", "transfers", ["course_id", "id"], unique=False)

@@ -23,7 +23,7 @@ from portal.licenses.models import License, LicenseStatus
 from portal.licenses.queries import any_license, held_license
 from portal.licenses.services import AlreadyOwned
 from portal.orders.models import Order
-from portal.payments.models import Payment
+from portal.payments.models import Payment, TransferNumber, plain_number
 from portal.payments.rights import NotActive, checked_reason, grant_course, replace_license
 from portal.tools import Tools
 
@@ -141,7 +141,17 @@ def _checked_reference(reference: str | None) -> str | None:
     known = db.session.execute(
         sa.select(Order.public_id)
         .join(Payment, Payment.order_id == Order.id)
-        .where(sa.or_(Payment.transaction_id == reference, Payment.out_trade_no == reference))
+        .where(
+            sa.or_(
+                Payment.transaction_id == reference,
+                Payment.out_trade_no == reference,
+                Payment.id.in_(
+                    sa.select(TransferNumber.payment_id).where(
+                        TransferNumber.number == plain_number(reference)
+                    )
+                ),
+            )
+        )
     ).first()
     if known is not None:
         raise ReferenceKnown(order_id=known.public_id)

@@ -67,6 +67,15 @@ def ensure(kind: str, effect_key: str, subject_id: str | int) -> None:
     )
 
 
+def put_off(effect_key: str, due_at: datetime) -> None:
+    """Have work that is on record due at another moment, in the running transaction, also when it was done before."""
+    db.session.execute(
+        sa.update(Job)
+        .where(Job.effect_key == effect_key)
+        .values(status=JobStatus.PENDING.value, due_at=due_at, done_at=None)
+    )
+
+
 def is_waiting(kind: str, subject_id: str | int, is_due: bool = False) -> bool:
     """Tell whether work of a kind about something is still to be done; `is_due`: now."""
     query = sa.select(Job.id).where(

@@ -111,3 +111,20 @@ class Payment(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     paid_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class TransferNumber(Base):
+    """A number that staff entered as a transfer's, and whose money thereby stands for one payment and no other.
+
+    It stays when another number is entered beside it, and goes only when what was entered is taken back.
+    """
+
+    __tablename__ = "transfer_numbers"
+
+    number: Mapped[str] = mapped_column(identifier(64), primary_key=True)
+    payment_id: Mapped[int] = mapped_column(sa.ForeignKey("payments.id"), index=True)
+
+
+def plain_number(typed: str) -> str:
+    """Return a transfer's number as it is compared: however it was copied, one number is one transfer."""
+    return typed.replace(" ", "").replace("-", "").upper()

@@ -169,9 +169,13 @@ def _open_case(kind: CaseKind, notice: PaymentNotice, row: Any, text: str) -> No
     evidence = asdict(notice)
     evidence["paid_at"] = clock.iso(notice.paid_at) if notice.paid_at else None
     del evidence["payer_hash"]
+    cause = case_cause(notice.gateway, notice.mchid, notice.out_trade_no, notice.transaction_id)
+    if kind is CaseKind.MISMATCH and notice.gateway == TRANSFER:
+        # People correct what they typed: another amount is another cause.
+        cause = f"{cause}:{notice.amount_fen}"
     open_case(
         kind,
-        case_cause(notice.gateway, notice.mchid, notice.out_trade_no, notice.transaction_id),
+        cause,
         {**evidence, "why": text, "expected_fen": row.amount_fen if row else None},
         order_id=row.order_id if row else None,
         payment_id=row.id if row else None,

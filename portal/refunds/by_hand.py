@@ -11,17 +11,17 @@ from portal.kit.db import db, transactional
 from portal.kit.errors import Conflict, Invalid
 from portal.learners.models import Learner
 from portal.payments.attempts import TRANSFER
-from portal.payments.models import VerifiedBy
+from portal.payments.models import VerifiedBy, plain_number
 from portal.refunds.models import Refund, RefundStatus
 from portal.refunds.reserve import lock_refund
 from portal.refunds.settle import settle_refund
 from portal.tools import Tools
 
-_NUMBER = re.compile(r"[0-9A-Za-z-]{6,32}", re.ASCII)
+_NUMBER = re.compile(r"[0-9A-Z]{6,32}", re.ASCII)
 
 
 class BadNumber(Invalid):
-    """The number of a transfer back has 6 to 32 letters, digits and hyphens."""
+    """The number of a transfer back has 6 to 32 letters and digits; blanks and hyphens do not count."""
 
     code = "bad_number"
 
@@ -49,6 +49,7 @@ def record_returned(person: Learner, out_refund_no: str, number: str, tools: Too
         NotFound: there is no such refund.
         BadNumber, NumberUsed, NotByHand: nothing was recorded.
     """
+    number = plain_number(number)
     if not _NUMBER.fullmatch(number):
         raise BadNumber
     payment, refund = lock_refund(out_refund_no)

@@ -27,10 +27,19 @@ from portal.kit.db import changed_one, db, transactional
 from portal.kit.errors import Conflict, Invalid, NotFound
 from portal.learners.models import Learner
 from portal.orders.models import Order, OrderStatus
-from portal.orders.services import move_order, touch
+from portal.orders.services import extend, move_order, touch
 from portal.outbox import services as outbox
 from portal.payments.attempts import TRANSFER, end_attempt
-from portal.payments.models import Payment, PaymentStatus, TransferStatus, VerifiedBy
+from portal.payments.close import finish_closing
+from portal.payments.models import (
+    Payment,
+    PaymentStatus,
+    TransferNumber,
+    TransferStatus,
+    Verdict,
+    VerifiedBy,
+    plain_number,
+)
 from portal.payments.rights import checked_reason
 from portal.payments.settle import TRADE_TYPES, lock_payment, settle_payment
 from portal.pictures.formats import Stripped
@@ -38,11 +47,12 @@ from portal.pictures.models import Picture
 from portal.pictures.services import keep_picture
 from portal.tools import Tools
 from portal.transfers.models import Transfer
-from portal.transfers.tell import AlreadyDecided, transfer_for_update
+from portal.transfers.tell import PATIENCE, AlreadyDecided, expect_decision, transfer_for_update
 
-_NUMBER = re.compile(r"[0-9A-Za-z-]{6,64}", re.ASCII)
+_NUMBER = re.compile(r"[0-9A-Z]{6,64}", re.ASCII)
 UNDECIDED = (TransferStatus.WAITING, TransferStatus.TOLD, TransferStatus.MISMATCH)
 _CONFIRMABLE = (*UNDECIDED, TransferStatus.REFUSED)
+_TAKEN_BACK = (TransferStatus.CHECKED, TransferStatus.MISMATCH, TransferStatus.REFUSED)
 
 
 class BadNumber(Invalid):
@@ -93,22 +103,27 @@ def check_transfer(
         raise AlreadyDecided
     if payment.learner_id == person.id:
         raise OwnRequest
-    _check_number(received.number, transfer)
-    _enter(person, transfer, received)
+    number = plain_number(received.number)
+    _check_number(number, transfer)
+    _enter(person, transfer, received, number)
     audit.record(
         "transfer.checked",
         f"order:{payment.order_public_id}",
         _actor(person),
         reference=reference,
         amount_fen=received.amount_fen,
-        number=received.number,
+        number=number,
         digest=digest(transfer),
     )
+    _close_mismatches(transfer, "entered anew")
     if received.amount_fen != payment.amount_fen:
         _settle(payment, transfer, TransferStatus.MISMATCH, tools)
     elif may_act_alone(person.id, payment.amount_fen, tools.settings):
         _settle(payment, transfer, TransferStatus.CONFIRMED, tools)
         _note_confirmed(payment, transfer, person)
+    else:
+        extend(transfer.order_id, clock.now() + PATIENCE)
+        expect_decision(transfer)
     return TransferStatus(transfer.status)
 
 
@@ -134,34 +149,30 @@ def _locked(reference: str, courses: Collection[str] | None) -> tuple[Any, Trans
 def _check_number(number: str, transfer: Transfer) -> None:
     if not _NUMBER.fullmatch(number):
         raise BadNumber
+    counted = sa.select(TransferNumber.payment_id).where(TransferNumber.number == number)
+    known = sa.or_(Payment.id.in_(counted), Payment.transaction_id == number, Payment.out_trade_no == number)
     other = db.session.scalar(
         sa.select(Order.public_id)
-        .join(Transfer, Transfer.order_id == Order.id)
-        .where(Transfer.number_key == number, Transfer.id != transfer.id)
-    ) or db.session.scalar(
-        sa.select(Order.public_id)
         .join(Payment, Payment.order_id == Order.id)
-        .where(
-            sa.or_(Payment.transaction_id == number, Payment.out_trade_no == number),
-            Payment.id != transfer.payment_id,
-        )
-    )
-    other = other or db.session.scalar(sa.select(Grant.public_id).where(Grant.reference_key == number))
+        .where(known, Payment.id != transfer.payment_id)
+    ) or db.session.scalar(sa.select(Grant.public_id).where(Grant.reference_key == number))
     if other is not None:
         raise NumberUsed(what=other)
 
 
-def _enter(person: Learner, transfer: Transfer, received: Received) -> None:
+def _enter(person: Learner, transfer: Transfer, received: Received, number: str) -> None:
     if received.picture is not None:
         transfer.picture_id = keep_picture(received.picture)
     if transfer.picture_id is None and transfer.told_picture_id is None:
         raise NoPicture
     transfer.status = TransferStatus.CHECKED.value
     transfer.amount_fen = received.amount_fen
-    transfer.number = transfer.number_key = received.number
+    transfer.number = number
     transfer.checked_by, transfer.checked_at = person.id, clock.now()
     transfer.approved_by = transfer.refusal = transfer.decided_at = None
-    # The unique key on the number answers here, before anything is settled by it.
+    # The numbers' key answers here, before anything is settled by one.
+    if db.session.get(TransferNumber, number) is None:
+        db.session.add(TransferNumber(number=number, payment_id=transfer.payment_id))
     db.session.flush()
     touch(transfer.order_id)
 
@@ -190,6 +201,7 @@ def approve_transfer(
 
     Raises:
         NotFound, AlreadyDecided, OwnRequest, ChangedSinceAsked: nothing was done.
+        NumberUsed: the transfer has come to stand for something else meanwhile.
     """
     payment, transfer = _locked(reference, courses)
     if transfer.status != TransferStatus.CHECKED:
@@ -200,6 +212,8 @@ def approve_transfer(
     check_approver(transfer.checked_by, person.id, tools.settings)
     if shown != digest(transfer):
         raise ChangedSinceAsked
+    assert transfer.number is not None
+    _check_number(transfer.number, transfer)
     if person.id != transfer.checked_by:
         transfer.approved_by = person.id
     _settle(payment, transfer, TransferStatus.CONFIRMED, tools)
@@ -223,18 +237,16 @@ def _settle(payment: Any, transfer: Transfer, target: TransferStatus, tools: Too
         paid_at=clock.now(),
     )
     db.session.flush()
-    settle_payment(notice, VerifiedBy.PERSON, tools)
+    verdict = settle_payment(notice, VerifiedBy.PERSON, tools)
+    if verdict is Verdict.CASE and target is TransferStatus.CONFIRMED:
+        # The money bought nothing: no more is to be waited for.
+        finish_closing(payment.out_trade_no)
     _move(transfer, (TransferStatus.CHECKED,), target)
     outbox.settle_effect(f"transfer_overdue:{transfer.id}")
     settle_case(CaseKind.TRANSFER_WAITING, transfer.reference, "decided")
 
 
 def _note_confirmed(payment: Any, transfer: Transfer, person: Learner) -> None:
-    earlier = sa.select(Case.id).where(
-        Case.payment_id == transfer.payment_id, Case.kind == CaseKind.MISMATCH.value
-    )
-    for case_id in db.session.scalars(earlier):
-        resolve_case(case_id, "the whole amount came")
     audit.record(
         "transfer.confirmed",
         f"order:{payment.order_public_id}",
@@ -244,6 +256,15 @@ def _note_confirmed(payment: Any, transfer: Transfer, person: Learner) -> None:
         number=transfer.number,
         alone=transfer.approved_by is None,
     )
+
+
+def _close_mismatches(transfer: Transfer, why: str) -> None:
+    """End the cases about what was entered before: what is entered now counts."""
+    earlier = sa.select(Case.id).where(
+        Case.payment_id == transfer.payment_id, Case.kind == CaseKind.MISMATCH.value
+    )
+    for case_id in db.session.scalars(earlier):
+        resolve_case(case_id, why)
 
 
 def _move(
@@ -268,17 +289,26 @@ def _move(
 
 @transactional
 def send_back(person: Learner, reference: str, reason: str, courses: Collection[str] | None) -> None:
-    """Take what was entered back, one's own or another's: nobody agrees with it, and it is to be looked at anew.
+    """Take what was entered back, one's own or another's: it is to be looked at anew, and its numbers are free.
+
+    A refused transfer stays refused; what was entered before its refusal counts no more.
 
     Raises:
         NotFound, AlreadyDecided, BadReason: nothing was done.
     """
     reason = checked_reason(reason)
     payment, transfer = _locked(reference, courses)
-    if transfer.status != TransferStatus.CHECKED:
+    if transfer.status not in _TAKEN_BACK or transfer.number is None:
         raise AlreadyDecided
-    status = TransferStatus.WAITING if transfer.told_at is None else TransferStatus.TOLD
-    _move(transfer, (TransferStatus.CHECKED,), status, number_key=None)
+    if transfer.status == TransferStatus.REFUSED:
+        status = TransferStatus.REFUSED
+    else:
+        status = TransferStatus.WAITING if transfer.told_at is None else TransferStatus.TOLD
+    _move(transfer, _TAKEN_BACK, status, number=None)
+    db.session.execute(sa.delete(TransferNumber).where(TransferNumber.payment_id == transfer.payment_id))
+    _close_mismatches(transfer, "entered in error")
+    if status is TransferStatus.TOLD:
+        expect_decision(transfer)
     audit.record("transfer.sent_back", f"order:{payment.order_public_id}", _actor(person), reason=reason)
 
 

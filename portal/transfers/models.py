@@ -13,7 +13,7 @@ class Transfer(Base):
     """The people's side of one attempt. `told_…` is the learner's word; the rest is what staff saw.
 
     `reference` is typed beside the transfer. `number` is what WeChat calls the transfer in the receiver's own
-    bill; `number_key` is the same while it counts, so that one transfer pays one order. `amount_fen` is what came.
+    bill (`TransferNumber` keeps one transfer to one order), `amount_fen` is what came.
     """
 
     __tablename__ = "transfers"
@@ -22,7 +22,7 @@ class Transfer(Base):
         sa.CheckConstraint("approved_by IS NULL OR approved_by <> checked_by", name="two_persons"),
         sa.CheckConstraint(
             "status NOT IN ('checked', 'confirmed', 'mismatch') OR "
-            "(amount_fen > 0 AND number_key IS NOT NULL AND checked_by IS NOT NULL)",
+            "(amount_fen > 0 AND number IS NOT NULL AND checked_by IS NOT NULL)",
             name="evidence",
         ),
         sa.Index("ix_transfers_status_id", "status", "id"),
@@ -40,7 +40,6 @@ class Transfer(Base):
     told_picture_id: Mapped[int | None] = mapped_column(sa.ForeignKey("pictures.id"))
     amount_fen: Mapped[int | None] = mapped_column(sa.BigInteger)
     number: Mapped[str | None] = mapped_column(identifier(64))
-    number_key: Mapped[str | None] = mapped_column(identifier(64), unique=True)
     picture_id: Mapped[int | None] = mapped_column(sa.ForeignKey("pictures.id"))
     checked_by: Mapped[int | None] = mapped_column(sa.ForeignKey("learners.id"))
     checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -22,7 +22,7 @@ from portal.pictures.services import forget_picture, keep_picture
 from portal.transfers.models import Transfer
 
 # Long enough for people; whether money came stays open until one of them decides.
-_PATIENCE = timedelta(days=30)
+PATIENCE = timedelta(days=30)
 _OVERDUE_AFTER = timedelta(days=3)
 _TOLD_NUMBER = re.compile(r"[0-9A-Za-z -]{4,64}", re.ASCII)
 _TELLABLE = (TransferStatus.WAITING, TransferStatus.TOLD)
@@ -75,11 +75,10 @@ def tell_transfer(
     if picture is not None:
         _replace_picture(transfer, picture)
     db.session.flush()
-    extend(transfer.order_id, clock.now() + _PATIENCE)
+    extend(transfer.order_id, clock.now() + PATIENCE)
     if is_news:
         outbox.add("mail_transfer_told", f"mail_transfer_told:{transfer.id}", transfer.id)
-        overdue_at = clock.now() + _OVERDUE_AFTER
-        outbox.add("transfer_overdue", f"transfer_overdue:{transfer.id}", transfer.id, due_at=overdue_at)
+        expect_decision(transfer)
     audit.record(
         "transfer.told",
         f"order:{order_public_id}",
@@ -96,6 +95,15 @@ def _replace_picture(transfer: Transfer, picture: Stripped) -> None:
     db.session.flush()
     if before is not None:
         forget_picture(before)
+
+
+def expect_decision(transfer: Transfer) -> None:
+    """Have somebody alarmed when nobody decides within three days from now, in the running transaction."""
+    key, due_at = f"transfer_overdue:{transfer.id}", clock.now() + _OVERDUE_AFTER
+    if outbox.is_recorded(key):
+        outbox.put_off(key, due_at)
+    else:
+        outbox.add("transfer_overdue", key, transfer.id, due_at=due_at)
 
 
 def transfer_for_update(transfer_id: int) -> Transfer:

@@ -92,9 +92,10 @@ def unchecked(connection):
         off, on = ["SET check_constraint_checks = OFF"], ["SET check_constraint_checks = ON"]
     else:
         change = "ALTER TABLE {0} ALTER CHECK ck_{0}_two_persons {1}"
-        off = [change.format(table, "NOT ENFORCED") for table in ("refunds", "grants")]
-        on = ["DELETE FROM grants", "UPDATE refunds SET approved_by = NULL"]
-        on += [change.format(table, "ENFORCED") for table in ("refunds", "grants")]
+        tables = ("refunds", "grants", "transfers")
+        off = [change.format(table, "NOT ENFORCED") for table in tables]
+        on = ["DELETE FROM grants", "DELETE FROM transfers", "UPDATE refunds SET approved_by = NULL"]
+        on += [change.format(table, "ENFORCED") for table in tables]
     for statement in off:
         connection.exec_driver_sql(statement)
     try:

@@ -104,10 +104,11 @@ class TransferDesk:
         number: str = "1000050001",
         amount_fen: int = PRICE,
         person: Learner | None = None,
+        with_picture: bool = False,
     ) -> str:
         """Enter what came; return how the transfer stands."""
         someone, reference = person or self.person(), self.transfer(order_id).reference
-        received = Received(amount_fen, number)
+        received = Received(amount_fen, number, strip(picture()) if with_picture else None)
         return str(
             self.within(lambda: confirm.check_transfer(someone, reference, received, None, self.tools))
         )
@@ -127,3 +128,8 @@ class TransferDesk:
         """Say that no money came."""
         someone, reference = self.person(), self.transfer(order_id).reference
         self.within(lambda: confirm.refuse_transfer(someone, reference, reason, None))
+
+    def send_back(self, order_id: str, reason: str = "typed wrong") -> None:
+        """Take back what was entered."""
+        someone, reference = self.person(), self.transfer(order_id).reference
+        self.within(lambda: confirm.send_back(someone, reference, reason, None))

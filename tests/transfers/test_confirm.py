@@ -5,17 +5,25 @@ from email import policy
 from email.parser import BytesParser
 
 import pytest
+import sqlalchemy as sa
 
 from portal.approvals.services import ChangedSinceAsked, OwnRequest
 from portal.cases.models import Case, CaseKind
+from portal.catalogue.models import Course
+from portal.grants.errors import ReferenceKnown
+from portal.grants.services import ask_course
+from portal.kit.db import db
+from portal.learners.models import Learner
 from portal.ledger.models import LedgerEntry
 from portal.licenses.models import License
 from portal.orders.models import OrderStatus
 from portal.outbox.models import Job
+from portal.payments.rights import grant_course
 from portal.pictures.models import Picture
 from portal.transfers import confirm
 from portal.transfers.confirm import NoPicture, NumberUsed
 from portal.transfers.tell import AlreadyDecided
+from tests.support.shop import COURSE
 
 pytestmark = pytest.mark.database
 
@@ -133,6 +141,43 @@ class TestNumber:
         desk.approve(entered)
         assert count(License) == 1
 
+    @pytest.mark.parametrize("spelled", ["10000 50001", "1000-050001"])
+    def test_however_it_is_spelled(self, desk, count, spelled):
+        desk.check(desk.told())
+        with pytest.raises(NumberUsed):
+            desk.check(desk.told(), number=spelled)
+        assert count(License) == 1
+
+    def test_what_came_in_two_transfers_uses_up_both(self, desk, count):
+        first = desk.told()
+        desk.check(first, number="1000050001", amount_fen=6000)
+        desk.check(first, number="1000050002")
+        for number in ("1000050001", "1000050002"):
+            with pytest.raises(NumberUsed):
+                desk.check(desk.told(), number=number)
+        assert count(License) == 1
+
+    @pytest.mark.parametrize("refused", [False, True])
+    def test_entered_on_the_wrong_order_it_can_be_taken_back(self, desk, shop, count, refused):
+        wrong, right = desk.told(), desk.told()
+        assert desk.check(wrong, amount_fen=5000) == "mismatch"
+        if refused:
+            desk.refuse(wrong)
+        desk.send_back(wrong)
+        assert desk.transfer(wrong).status == ("refused" if refused else "told")
+        assert count(Case, Case.kind == CaseKind.MISMATCH.value, Case.status == "open") == 0
+        assert desk.check(right) == "confirmed"
+        assert count(License) == 1
+
+    def test_while_it_waits_for_another_person_no_grant_is_made_of_it(self, desk, shop):
+        desk.limits(single_fen=0)
+        order_id, learner, person = desk.told(), shop.buyer().learner, desk.person()
+        desk.check(order_id)
+        with pytest.raises(ReferenceKnown):
+            desk.within(
+                lambda: ask_course(person, learner, COURSE, "he paid", desk.tools, reference="1000050001")
+            )
+
     def test_a_payment_of_wechat_pays_is_no_transfer(self, desk, shop):
         paid = shop.buyer().buy()
         shop.pay(paid)
@@ -153,6 +198,28 @@ class TestConflict:
         assert count(Case, Case.status == "open") == 0
         shop.work(2)
         assert shop.differences() == []
+
+    def test_each_amount_that_was_typed_is_a_case_of_its_own_and_only_the_last_is_open(self, desk, app):
+        order_id = desk.told()
+        for amount_fen in (5000, 8000):
+            desk.check(order_id, amount_fen=amount_fen)
+        with app.app_context():
+            cases = db.session.execute(sa.select(Case.amount_fen, Case.status).order_by(Case.id)).all()
+        assert [tuple(row) for row in cases] == [(5000, "closed"), (8000, "open")]
+
+    def test_money_for_a_course_given_meanwhile_ends_its_order(self, desk, shop, app, tools, count):
+        buyer = shop.buyer()
+        order_id = desk.told(buyer)
+        with app.app_context():
+            learner, course = (
+                db.session.get_one(Learner, buyer.learner.id),
+                db.session.get_one(Course, COURSE),
+            )
+            grant_course(learner, course, "a gift", "operator:test", tools)
+        assert desk.check(order_id) == "confirmed"
+        assert count(Case, Case.kind == CaseKind.LATE_UNWANTED.value, Case.status == "open") == 1
+        assert shop.order(order_id).status == OrderStatus.EXPIRED
+        assert buyer.state(order_id) == "refund_due"
 
     def test_paid_by_wechat_pay_meanwhile_the_transfer_is_a_case_and_can_go_back(
         self, desk, shop, clock, count
@@ -220,6 +287,18 @@ class TestWaiting:
         assert count(Case, Case.kind == CaseKind.TRANSFER_WAITING.value, Case.status == "open") == 1
         desk.check(order_id)
         assert count(Case, Case.status == "open") == 0
+
+    def test_entered_before_the_learner_told_it_waits_for_the_second_person_and_alarms(
+        self, desk, shop, clock, count
+    ):
+        desk.limits(single_fen=0)
+        order_id = desk.order(shop.buyer())
+        assert desk.check(order_id, with_picture=True) == "checked"
+        clock.travel(days=3, minutes=1)
+        shop.work(2)
+        assert shop.order(order_id).status == OrderStatus.PENDING
+        assert count(Case, Case.kind == CaseKind.TRANSFER_WAITING.value, Case.status == "open") == 1
+        assert desk.approve(order_id) == "confirmed"
 
     def test_whoever_watches_its_page_asks_no_gateway(self, desk, shop, clock):
         buyer = shop.buyer()

@@ -185,7 +185,8 @@ NOTES = {
     "The bill has come.": _l("The bill has come."),
     "decided": _l("Somebody has decided about the transfer."),
     "refused": _l("The transfer was refused."),
-    "the whole amount came": _l("The whole amount came."),
+    "entered anew": _l("What came was entered anew."),
+    "entered in error": _l("It had been entered in error."),
     "refunded": _l("The money went back."),
     "refund found": _l("The refund was found."),
 }
