@@ -118,8 +118,8 @@ class TestByHand:
         assert "没有入账" in shown(CaseKind.MISMATCH)
         desk.check(order_id, number="1000050002")
         page = shown(CaseKind.MISMATCH)
-        assert "the whole amount came" not in page
-        assert "全款已到账" in page
+        assert "entered anew" not in page
+        assert "已重新录入到账内容" in page
 
     def test_a_refund_by_hand_is_noted_and_not_asked_about(self, desk, shop, clock, shown):
         order_id, money = desk.told(), Desk(shop, desk.tools)
