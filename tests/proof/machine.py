@@ -75,6 +75,16 @@ class ShopMachine(RuleBasedStateMachine):
         known = self.model.orders.setdefault(order_id, Bought(who, course, self.model.prices[course]))
         assert (known.buyer, known.course) == (who, course), "another's order"
 
+    def _remember_what_was_placed(self, who: int, course: str) -> None:
+        """Remember an order whose answer nobody saw, at the price it was placed at: the next press leads to it."""
+        placed = sa.text(
+            "SELECT public_id FROM orders WHERE learner_id = :learner AND product_id = :course AND status = 'pending'"
+        )
+        with self.world.app.app_context(), db.engine.connect() as connection:
+            found = connection.scalar(placed, {"learner": self.buyers[who].learner.id, "course": course})
+        if found is not None:
+            self._remember(found, who, course)
+
     @rule(pick=picks, course=st.sampled_from(COURSES))
     def buy(self, pick: int, course: str) -> None:
         who = pick % len(self.buyers)
@@ -216,6 +226,8 @@ class ShopMachine(RuleBasedStateMachine):
             told = self._build(self._paid(pick))
             deed = lambda: self.shop.deliver(told)  # noqa: E731
         killed_at(self.world.app, f"{point}:kill", deed, self.world.note)
+        if what == "buy":
+            self._remember_what_was_placed(who, course)
 
     # What goes wrong, and what operators do
 
