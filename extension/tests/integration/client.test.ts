@@ -99,7 +99,10 @@ describe('the catalogue', () => {
     });
     expect((await client.courses('primer')).map((one) => one.id)).toEqual([COURSE]);
     expect(await errorOf(client.course('no-such-course'))).toMatchObject({ status: 404, code: 'not_found' });
-    expect(await client.paymentMethods()).toMatchObject([{ id: 'wechat_pay', available: true }]);
+    expect(await client.paymentMethods()).toMatchObject([
+      { id: 'wechat_pay', available: true },
+      { id: 'transfer', available: true },
+    ]);
   });
 });
 
