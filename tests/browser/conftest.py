@@ -9,17 +9,27 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Playwright,
+    Request,
+    expect,
+    sync_playwright,
+)
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from portal.learners.models import STAFF, Locale, Role
 from tests.factories.learners import PASSWORD
 from tests.factories.staff import code_of, set_up_phone
-from tests.support.shop import Buyer, Shop
+from tests.support.desk import Desk
+from tests.support.shop import COURSE, Buyer, Shop
 
 CHROMIUM = os.environ.get("CHROMIUM_PATH", "/usr/bin/chromium")
 both_languages = pytest.mark.parametrize("locale", list(Locale), ids=["zh", "en"])
@@ -147,3 +157,36 @@ def visit(browser: Browser, origin: str, shop: Shop) -> Iterator[Callable[..., V
         visitor.context.close()
     assert [text for visitor in visitors for text in visitor.complaints] == []
     assert [url for visitor in visitors for url in visitor.strangers()] == []
+
+
+@pytest.fixture
+def desk(shop: Shop, tools, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A shop in which one person may give back ¥10 alone, and a WeChat that waits to be told how a refund ends."""
+    found = Desk(shop, tools)
+    found.limits(single_fen=1_000)
+    monkeypatch.setitem(shop.app.extensions, "portal_tools", found.tools)
+    found.switch(refund_mode="manual")
+    return found
+
+
+@pytest.fixture
+def buys_and_pays(desk: Desk, visit: Callable[..., Visitor]) -> Callable[[Visitor], str]:
+    """Buy as a learner, pay on WeChat's phone, and see the license arrive; return the order's id."""
+
+    def through(learner: Visitor) -> str:
+        page = learner.open(f"/courses/{COURSE}")
+        page.click(".button.pay")
+        page.wait_for_selector("[data-state=awaiting_payment]")
+        order_id = page.url.rsplit("/", 1)[1]
+        phone = visit(signed_in=False, at=desk.shop.sandbox.url)
+        phone.open(f"/phone/scan?code_url={quote(str(desk.shop.payment(order_id).code_url), safe='')}")
+        phone.page.locator(".cashier .button-wide").click()
+        page.wait_for_selector("[data-state=delivered]")
+        return order_id
+
+    return through
+
+
+def badge(page: Page | Locator, text: str) -> None:
+    """See what the first badge says."""
+    expect(page.locator(".badge").first).to_contain_text(text)
