@@ -1,11 +1,13 @@
 """Take a PNG, JPEG or WebP apart, and put together again what draws it (PNG 3rd edition, ITU-T T.81, RFC 9649).
 
 Nothing is decoded: a picture that is broken inside its own data shows as broken, and does no more harm than that.
+So a photo is not turned here: a camera's word on which side is up is the one thing kept of what it wrote.
 """
 
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from portal.kit.errors import Invalid
 from portal.pictures.models import MediaType
@@ -90,6 +92,34 @@ _APPLICATION = range(0xE0, 0xF0)
 # JFIF, and Adobe's word on the colours.
 _APPLICATION_KEPT = frozenset({0xE0, 0xEE})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_EXIF, _EXIF_START = 0xE1, b"Exif\0\0"
+_ORIENTATION, _SHORT = 0x0112, 3
+_ORIENTATIONS = range(2, 9)  # 1 is how it stands anyway
+
+
+def _orientation(segment: bytes) -> int:
+    """Return how an Exif segment says that the picture is turned, 1 (not at all) when it does not (Exif 2.32, 4.6)."""
+    tiff = segment[4 + len(_EXIF_START) :]
+    orders: dict[bytes, Literal["big", "little"]] = {b"MM": "big", b"II": "little"}
+    order = orders.get(tiff[:2])
+    if not segment.startswith(_EXIF_START, 4) or order is None:
+        return 1
+    at = int.from_bytes(tiff[4:8], order)
+    count = int.from_bytes(tiff[at : at + 2], order)
+    for begin in range(at + 2, min(at + 2 + 12 * count, len(tiff) - 11), 12):
+        tag, kind = (int.from_bytes(tiff[begin + by : begin + by + 2], order) for by in (0, 2))
+        if tag == _ORIENTATION and kind == _SHORT:
+            found = int.from_bytes(tiff[begin + 8 : begin + 10], order)
+            return found if found in _ORIENTATIONS else 1
+    return 1
+
+
+def _turned(orientation: int) -> bytes:
+    """Return an Exif segment that says how the picture is turned, and nothing else."""
+    tag = _ORIENTATION.to_bytes(2) + _SHORT.to_bytes(2) + (1).to_bytes(4) + orientation.to_bytes(2) + bytes(2)
+    tiff = b"MM\0*" + (8).to_bytes(4) + (1).to_bytes(2) + tag + bytes(4)
+    data = _EXIF_START + tiff
+    return bytes([0xFF, _EXIF]) + (len(data) + 2).to_bytes(2) + data
 
 
 def _jpeg_end_of_scan(raw: bytes, at: int) -> int:
@@ -104,7 +134,7 @@ def _jpeg_end_of_scan(raw: bytes, at: int) -> int:
 
 def _jpeg(raw: bytes) -> tuple[bytes, int, int]:
     kept, at, size = [raw[:2]], 2, None
-    has_scan = False
+    has_scan, orientation = False, 1
     while raw[at + 1] != _EOI:
         marker = raw[at + 1]
         if raw[at] != 0xFF or marker in (0x00, 0x01, 0xFF, _SOI):
@@ -114,6 +144,10 @@ def _jpeg(raw: bytes) -> tuple[bytes, int, int]:
             size = int.from_bytes(_part(raw, at + 7, 2), "big"), int.from_bytes(_part(raw, at + 5, 2), "big")
         if marker == _SOS:
             has_scan, end = True, _jpeg_end_of_scan(raw, end)
+        if marker == _EXIF and orientation == 1:
+            orientation = _orientation(_part(raw, at, end - at))
+            if orientation != 1:
+                kept.append(_turned(orientation))
         if marker != _COMMENT and (marker not in _APPLICATION or marker in _APPLICATION_KEPT):
             kept.append(_part(raw, at, end - at))
         at = end

@@ -4,7 +4,7 @@ import io
 from typing import Any
 
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin
 
 from portal.pictures.formats import LARGEST, NotAPicture, strip
 from tests.support.transfers import picture
@@ -51,6 +51,20 @@ def test_other_ways_to_write_one_are_taken_too(kind, options):
     raw = picture(kind, **options)
     before, after = (Image.open(io.BytesIO(one)).convert("RGB") for one in (raw, strip(raw).content))
     assert after.tobytes() == before.tobytes()
+
+
+@pytest.mark.parametrize("order", ["<", ">"], ids=["little-endian", "big-endian"])
+def test_a_photo_taken_on_its_side_still_stands_upright(order):
+    exif = Image.Exif()
+    exif.endian = order
+    exif[0x010E], exif[0x0112] = SECRET.decode(), 6
+    raw = picture("JPEG", exif=exif)
+    kept = strip(raw)
+    assert SECRET not in kept.content
+    before, after = (ImageOps.exif_transpose(Image.open(io.BytesIO(one))) for one in (raw, kept.content))
+    assert after.size == (48, 64)
+    assert after.tobytes() == before.tobytes()
+    assert strip(kept.content) == kept
 
 
 @pytest.mark.parametrize("kind", KINDS)
