@@ -1,4 +1,4 @@
-"""Tables of the catalogue: Product, Course (a product of kind `course`), Price (history) and TransferOffer."""
+"""Tables of the catalogue: Product, Course (a product of kind `course`), Price (history), CourseDraft, TransferOffer."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -89,6 +89,50 @@ class Price(Base):
     amount_fen: Mapped[int] = mapped_column(sa.BigInteger)
     currency: Mapped[str] = mapped_column(sa.String(3))
     valid_from: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class DraftStatus(StrEnum):
+    """What became of a change that an instructor prepared."""
+
+    WAITING = "waiting"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+class CourseDraft(Base):
+    """A change of a course that waits for an admin, or waited.
+
+    `before` and `after` are what staff can change of a course (`services.py: CourseFacts`), whole. `seen` is when the
+    course had been changed last: once it is changed again, the draft is overtaken and cannot be approved any more.
+    `prepared_by` and `decided_by` are actors as the audit names them.
+    """
+
+    __tablename__ = "course_drafts"
+    __table_args__ = (one_of("status", DraftStatus), sa.Index("ix_course_drafts_status_id", "status", "id"))
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    public_id: Mapped[str] = mapped_column(identifier(32), unique=True)
+    course_id: Mapped[str] = mapped_column(sa.ForeignKey("products.id"), index=True)
+    status: Mapped[str] = mapped_column(sa.String(16))
+    before: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    after: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    seen: Mapped[datetime] = mapped_column(UtcDateTime)
+    prepared_by: Mapped[str] = mapped_column(identifier(64))
+    decided_by: Mapped[str | None] = mapped_column(identifier(64))
+    refusal: Mapped[str | None] = mapped_column(sa.String(500))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether nobody has decided yet."""
+        return self.status == DraftStatus.WAITING
+
+    @property
+    def changed(self) -> list[str]:
+        """Return the names of what it changes."""
+        return [name for name, value in self.after.items() if value != self.before[name]]
 
 
 class OfferMode(StrEnum):

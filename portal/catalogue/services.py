@@ -1,14 +1,14 @@
 """Edit a course; its price history grows and its orders keep what they were placed at."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Self
 
 import sqlalchemy as sa
 
 from portal.audit import services as audit
 from portal.catalogue.loading import note_price
-from portal.catalogue.models import Price
+from portal.catalogue.models import Course, Price
 from portal.catalogue.queries import course_of
 from portal.kit import clock
 from portal.kit.db import db, transactional
@@ -34,6 +34,11 @@ class CourseFacts:
     max_downloads: int
     is_on_sale: bool
 
+    @classmethod
+    def of(cls, course: Course) -> Self:
+        """Return what a course is now."""
+        return cls(**{field.name: getattr(course, field.name) for field in fields(cls)})
+
 
 @transactional
 def edit_course(course_id: str, facts: CourseFacts, seen: datetime, actor: str) -> bool:
@@ -51,7 +56,7 @@ def edit_course(course_id: str, facts: CourseFacts, seen: datetime, actor: str) 
     if course.updated_at != seen:
         raise EditedByAnother
     wanted = vars(facts)
-    before: dict[str, Any] = {name: getattr(course, name) for name in wanted}
+    before = vars(CourseFacts.of(course))
     changed = [name for name in wanted if before[name] != wanted[name]]
     if not changed:
         return False

@@ -34,6 +34,8 @@ class Permission(StrEnum):
     SEE_COURSES = "see_courses"
     CHANGE_COURSES = "change_courses"
     """Set prices, publish, withdraw."""
+    DRAFT_COURSES = "draft_courses"
+    """Prepare a change of a course, which an admin approves."""
     SEE_SUMS = "see_sums"
     """See sums and counts without persons."""
     SEE_BOOKS = "see_books"
@@ -84,6 +86,7 @@ MAY: dict[Permission, dict[Role, Scope]] = {
     Permission.ANSWER_DISPUTES: _DESK,
     Permission.SEE_COURSES: {_INSTRUCTOR: Scope.OWN_COURSES, _ADMIN: Scope.ALL},
     Permission.CHANGE_COURSES: _ADMINS,
+    Permission.DRAFT_COURSES: {_INSTRUCTOR: Scope.OWN_COURSES},
     Permission.SEE_SUMS: {_INSTRUCTOR: Scope.OWN_COURSES, **_BOOKKEEPERS},
     Permission.SEE_BOOKS: _BOOKKEEPERS,
     Permission.RECONCILE: {_FINANCE: Scope.ALL},

@@ -1,6 +1,7 @@
 """The staff's desk in a browser: every page and every mistake readable by everybody, and a second factor set up."""
 
 import base64
+import dataclasses
 import io
 import re
 from collections.abc import Callable
@@ -12,11 +13,15 @@ from playwright.sync_api import expect
 
 from portal.batches.models import Batch
 from portal.cases.models import Case
+from portal.catalogue.drafts import prepare_draft
+from portal.catalogue.queries import course_of
+from portal.catalogue.services import CourseFacts
 from portal.disputes.models import Dispute
 from portal.grants.services import ask_bulk, ask_course
 from portal.kit import beijing, clock
 from portal.kit.db import db
 from portal.learners.models import Locale, Role
+from portal.learners.sessions import actor
 from portal.licenses.models import License
 from portal.reconciliation.services import ONE_DAY, reconcile_day
 from portal.reports.recount import bring_up_to_date
@@ -65,6 +70,9 @@ def objects(shop: Shop, tools) -> dict[str, str]:
     bill = Bill(yesterday, gateway.mchid, shop.payment(order_id).appid).paid("4200000009", "SHOP00001", 700)
     with shop.app.app_context():
         teacher = make_learner(role=Role.INSTRUCTOR)
+        course = course_of(COURSE)
+        cheaper = dataclasses.replace(CourseFacts.of(course), price_fen=7_700, is_on_sale=False)
+        draft = prepare_draft(COURSE, cheaper, course.updated_at, actor(teacher))
         grant = ask_course(boss, teacher, COURSE, "paid by bank transfer", desk.tools)
         ask_bulk(
             boss, f"email,course_id\n{teacher.email},{COURSE}\nx@y.cn,{COURSE}", "class of autumn", tools
@@ -105,6 +113,7 @@ def objects(shop: Shop, tools) -> dict[str, str]:
         "lines": f"/reconciliation/{yesterday}/lines",
         "user": f"/users/{teacher.public_id}",
         "course": f"/courses/{COURSE}",
+        "draft": f"/courses/{COURSE}/drafts/{draft}",
         "acts": f"/audit?subject=order:{order_id}",
     }
 
@@ -116,6 +125,7 @@ MISTAKES = [
     ("dispute", "reject_refund"), ("case", "comment"), ("case", "close"), ("user", "role"),
     ("user", "reset-phone"), ("course", COURSE), ("/settings", "banner"),
     ("transfer", "check"), ("transfer", "refuse"), ("checked transfer", "back"), ("course", "transfer"),
+    ("draft", "refuse"),
 ]  # fmt: skip
 SEND_EMPTY = """
     form => {

@@ -1,12 +1,22 @@
-"""What each kind of case is called, and what its reader may do about it."""
+"""What each kind of case is called, what its reader may do about it, and its evidence in words."""
 
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from flask_babel import get_locale
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from portal.cases.models import Case, CaseAct, CaseKind
+from portal.gateways.base import BillKind, PaymentState, RefundState
+from portal.kit import wording
 from portal.payments.attempts import TRANSFER
+from portal.payments.settle import TRADE_TYPES
+from portal.web.admin.reconciliation_words import SUBJECTS
+from portal.web.admin.work_words import WORK
 
 
 @dataclass(frozen=True)
@@ -120,24 +130,49 @@ EVIDENCE = {
     "expected_fen": _l("Asked for"),
     "theirs_fen": _l("In the bill"),
     "ours_fen": _l("In our books"),
+    "total_fen": _l("Paid in all"),
+    "currency": _l("Currency"),
     "gateway": _l("Gateway"),
     "mchid": _l("Merchant"),
+    "appid": _l("App"),
+    "trade_type": _l("Way to pay"),
+    "state": _l("State at the gateway"),
+    "has_refund": _l("Some of it went back"),
+    "account": _l("Goes to"),
     "bill_date": _l("Day of the bill"),
     "line": _l("Line of the bill"),
     "about": _l("About"),
+    "order": _l("Order"),
     "number": _l("Number at the gateway"),
+    "refund_id": _l("Number at the gateway"),
     "transaction_id": _l("Transaction"),
     "out_trade_no": _l("Our number"),
-    "out_refund_no": _l("Our number"),
+    "out_refund_no": _l("Our number of the refund"),
+    "complaint_id": _l("Complaint"),
+    "event_id": _l("Number of the message"),
+    "event_type": _l("Kind of message"),
+    "problem": _l("What is wrong with it"),
+    "kind": _l("Kind of work"),
     "paid_at": _l("Paid"),
-    "currency": _l("Currency"),
+    "succeeded_at": _l("Given back"),
     "why": _l("Why"),
     "reason": _l("Reason"),
     "reference": _l("Reference"),
 }
 
-# What the evidence says as the reason, which is kept in English; what is not here has a number in it and is shown as it is.
-WHYS = {
+_STATES = {
+    PaymentState.NOT_FOUND.value: _l("not known there"),
+    PaymentState.PENDING.value: _l("not paid yet"),
+    PaymentState.PAID.value: _l("paid"),
+    PaymentState.CLOSED.value: _l("closed"),
+    RefundState.PROCESSING.value: _l("under way"),
+    RefundState.SUCCESS.value: _l("given back"),
+    RefundState.ABNORMAL.value: _l("not paid out"),
+}
+
+
+# What rooms give as a reason, and what they note in a case's history, is kept in English and shown in the reader's language.
+_SAID = {
     "another merchant": _l("another merchant"),
     "another merchant or app": _l("another merchant or app"),
     "another mode, merchant or app than the attempt's": _l(
@@ -177,10 +212,7 @@ WHYS = {
     "approved for too long": _l("approved, and not carried out for too long"),
     "processing for too long": _l("under way for too long"),
     "abnormal for too long": _l("not paid out for too long"),
-}
-
-# What the portal itself notes in a case's history, which is kept in English as well.
-NOTES = {
+    "the order is paid and has no license": _l("the order is paid and has no license"),
     "The cause is there again.": _l("The cause is there again."),
     "The bill has come.": _l("The bill has come."),
     "decided": _l("Somebody has decided about the transfer."),
@@ -190,3 +222,60 @@ NOTES = {
     "refunded": _l("The money went back."),
     "refund found": _l("The refund was found."),
 }
+
+# The same with a day or a number in it.
+_SAID_OF: tuple[tuple[re.Pattern[str], Callable[..., str]], ...] = (
+    (
+        re.compile(r"The bill of (\S+) and our books agree now\."),
+        lambda day: _("The bill of %(day)s and our books agree now.", day=day),
+    ),
+    (
+        re.compile(r"It stands in the bill of (\S+)\."),
+        lambda day: _("It stands in the bill of %(day)s.", day=day),
+    ),
+    (
+        re.compile(r"our number for it is (\S+)"),
+        lambda number: _("our number for it is %(number)s", number=number),
+    ),
+    (
+        re.compile(r"(\S+) there, (\S+) here"),
+        lambda there, here: _("%(there)s there, %(here)s here", there=there, here=here),
+    ),
+)
+
+
+def said(text: str) -> Any:
+    """Return in the reader's language what a room has said in English; anything else as it is."""
+    if text in _SAID:
+        return _SAID[text]
+    for pattern, words in _SAID_OF:
+        if match := pattern.fullmatch(text):
+            return words(*match.groups())
+    return text
+
+
+def evidence_of(case: Case) -> Iterator[tuple[Any, Any]]:
+    """Return the evidence of a case as names and values, both in words."""
+    for name, value in case.evidence.items():
+        yield EVIDENCE.get(name, name), _shown(name, value)
+
+
+def _shown(name: str, value: Any) -> Any:
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
+    if value in (TRANSFER, TRADE_TYPES[TRANSFER]):
+        return _("Transfer")
+    match name, value:
+        case "about", str() if value in set(BillKind):
+            return SUBJECTS[BillKind(value)]
+        case "state", str():
+            return _STATES.get(value, value)
+        case "kind", str():
+            return WORK.get(value, value)
+        case (("why" | "reason"), str()):
+            return said(value)
+        case (("paid_at" | "succeeded_at"), str()):
+            return wording.instant_text(datetime.fromisoformat(value), str(get_locale()))
+        case _, int() if name.endswith("_fen"):
+            return wording.price_text(value)
+    return value

@@ -1,7 +1,5 @@
 """`/admin/cases`: the work list of what a person has to look at, and each case with all that was said about it."""
 
-from typing import Any
-
 from flask import Response, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -14,17 +12,15 @@ from portal.audit.services import SYSTEM
 from portal.cases import queries, services
 from portal.cases.models import Case, CaseAct, CaseKind, CaseStatus
 from portal.gateways.base import BillKind
-from portal.kit import keyset, wording
+from portal.kit import keyset
 from portal.kit.errors import Invalid
 from portal.learners.queries import emails_of
 from portal.orders.services import public_id_of
-from portal.payments.attempts import TRANSFER
 from portal.refunds.queries import GivingBack, possible_for
 from portal.staff.permissions import Permission
-from portal.web.admin.case_words import ACTS, EVIDENCE, KINDS, NOTES, WHYS, advice_of
+from portal.web.admin.case_words import ACTS, KINDS, advice_of, evidence_of, said
 from portal.web.admin.door import bp, person
 from portal.web.admin.forms import is_readable, tidied
-from portal.web.admin.reconciliation_words import SUBJECTS
 from portal.web.staff import required_staff, staff_may
 
 _PAGE = 50
@@ -114,7 +110,7 @@ def _page(case: Case, comment: CaseTextForm | None = None, close: CaseTextForm |
         {
             "at": event.at,
             "title": ACTS[CaseAct(event.act)],
-            "detail": NOTES.get(event.text, event.text) if event.actor == SYSTEM else event.text,
+            "detail": said(event.text) if event.actor == SYSTEM else event.text,
             "by": person(emails.get(event.actor, event.actor)),
             "kind": "good" if event.act == "closed" else "",
         }
@@ -125,7 +121,7 @@ def _page(case: Case, comment: CaseTextForm | None = None, close: CaseTextForm |
         case=case,
         name=KINDS[CaseKind(case.kind)].name,
         advice=advice_of(case),
-        evidence=[(EVIDENCE.get(name, name), _shown(name, value)) for name, value in case.evidence.items()],
+        evidence=list(evidence_of(case)),
         history=[{"at": case.created_at, "title": _("Opened"), "kind": "warn"}, *history],
         owner=emails.get(case.owner, case.owner),
         refund=_refund(case),
@@ -145,16 +141,6 @@ def _refund(case: Case) -> GivingBack | None:
     about = case.evidence.get("transaction_id") or case.evidence.get("number")
     is_it = found is not None and found.transaction_id == about
     return found if is_it and case.evidence.get("about") != BillKind.REVOCATION else None
-
-
-def _shown(name: str, value: Any) -> Any:
-    if name == "why" and isinstance(value, str):
-        return WHYS.get(value, value)
-    if name == "gateway" and value == TRANSFER:
-        return _("Transfer")
-    if name == "about" and value in set(BillKind):
-        return SUBJECTS[BillKind(value)]
-    return wording.price_text(value) if name.endswith("_fen") and isinstance(value, int) else value
 
 
 def _back(case_id: int) -> ResponseReturnValue:

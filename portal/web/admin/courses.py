@@ -7,16 +7,19 @@ from flask import flash, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from portal.catalogue.drafts import drafts_of, waiting_drafts
 from portal.catalogue.models import Course, OfferMode, TransferOffer
 from portal.catalogue.offers import offer_of
 from portal.catalogue.queries import all_courses, course_of
 from portal.catalogue.services import CourseFacts, EditedByAnother, edit_course, prices_of
 from portal.kit import money
 from portal.kit.errors import NotFound
+from portal.learners.queries import emails_of
 from portal.learners.sessions import actor
 from portal.staff.courses import courses_within
 from portal.staff.permissions import Permission
 from portal.web.admin.confirmation_forms import OfferForm
+from portal.web.admin.course_words import names_of, state_of
 from portal.web.admin.door import bp
 from portal.web.admin.forms import CourseForm
 from portal.web.staff import required_staff, staff_may, step_up
@@ -28,7 +31,13 @@ def courses() -> str:
     """List the courses, withdrawn ones too."""
     within = courses_within(required_staff(), Permission.SEE_COURSES)
     shown = [course for course in all_courses() if within is None or course.id in within]
-    return render_template("admin/courses/list.html", courses=shown)
+    waiting = waiting_drafts(within)
+    return render_template(
+        "admin/courses/list.html",
+        courses=shown,
+        waiting=[(draft, course, names_of(draft)) for draft, course in waiting],
+        emails=emails_of(draft.prepared_by for draft, _course in waiting),
+    )
 
 
 def seen_course(course_id: str) -> Course:
@@ -47,11 +56,13 @@ def course_page(
     course: Course, status: int = 200, form: CourseForm | None = None, offer_form: OfferForm | None = None
 ) -> ResponseReturnValue:
     """Draw the page of a course, with a form that was sent wrong in the place of a fresh one."""
-    offer = offer_of(course.id)
+    offer, drafts = offer_of(course.id), drafts_of(course.id)
     page = render_template(
         "admin/courses/show.html",
         course=course,
         prices=prices_of(course.id),
+        drafts=[(draft, names_of(draft), state_of(draft, course)) for draft in drafts],
+        emails=emails_of(draft.prepared_by for draft in drafts),
         offer=offer,
         form=offer_form or form,
         course_form=form or _filled(course),
@@ -106,6 +117,16 @@ def change_course(course_id: str) -> ResponseReturnValue:
     found, form = course_of(course_id), CourseForm()
     if not form.validate():
         return course_page(found, 422, form)
+    try:
+        changed = edit_course(found.id, *wanted(form), actor(required_staff()))
+    except EditedByAnother:
+        return edited_meanwhile(found.id, form)
+    flash(_("The course is changed.") if changed else _("Nothing was changed."), "success")
+    return redirect(url_for(".course", course_id=found.id), 303)
+
+
+def wanted(form: CourseForm) -> tuple[CourseFacts, datetime]:
+    """Return what a form without mistakes wants a course to be, and when the course on its page had been changed last."""
     days, downloads = form.license_days.data, form.max_downloads.data
     assert days is not None
     assert downloads is not None
@@ -119,12 +140,10 @@ def change_course(course_id: str) -> ResponseReturnValue:
         max_downloads=downloads,
         is_on_sale=form.is_on_sale.data,
     )
-    try:
-        changed = edit_course(
-            found.id, facts, datetime.fromisoformat(form.seen.data), actor(required_staff())
-        )
-    except EditedByAnother:
-        flash(_("Somebody else changed the course meanwhile. Look again before you change it."), "error")
-        return course_page(course_of(course_id), 409, form)
-    flash(_("The course is changed.") if changed else _("Nothing was changed."), "success")
-    return redirect(url_for(".course", course_id=found.id), 303)
+    return facts, datetime.fromisoformat(form.seen.data)
+
+
+def edited_meanwhile(course_id: str, form: CourseForm) -> ResponseReturnValue:
+    """Say that somebody was faster, and keep what was typed."""
+    flash(_("Somebody else changed the course meanwhile. Look again before you change it."), "error")
+    return course_page(course_of(course_id), 409, form)

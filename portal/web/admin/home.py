@@ -9,6 +9,7 @@ from flask import render_template, url_for
 from flask_babel import get_locale, gettext, ngettext
 
 from portal.cases.models import CaseKind
+from portal.catalogue.drafts import waiting_count
 from portal.desk import glance
 from portal.disputes.queries import most_urgent
 from portal.doctor.heartbeat import silence
@@ -56,6 +57,12 @@ def _tiles() -> Iterator[Tile]:
         count = glance.refunds_to_approve()
         url = url_for("admin.refunds", status=RefundStatus.REQUESTED)
         yield Tile(gettext("Refunds to approve"), str(count), url=url, kind="warn" if count else "good")
+    if may(reader, Permission.CHANGE_COURSES):
+        count = waiting_count()
+        url = url_for("admin.courses", _anchor="drafts" if count else None)
+        yield Tile(
+            gettext("Course changes to approve"), str(count), url=url, kind="warn" if count else "good"
+        )
     if may(reader, Permission.ANSWER_DISPUTES):
         yield _disputes()
     if may(reader, Permission.SEE_CASES):

@@ -20,7 +20,7 @@ from portal.payments.models import Payment, PaymentStatus, VerifiedBy
 from portal.refunds.models import Origin, Refund, RefundStatus
 from portal.refunds.settle import REVOKED_BECAUSE
 from portal.staff.permissions import Permission, may
-from portal.web.admin.case_words import KINDS, WHYS
+from portal.web.admin.case_words import KINDS, said
 from portal.web.admin.dispute_words import PROBLEMS
 from portal.web.admin.work_words import WORK
 from portal.web.staff import required_staff
@@ -193,7 +193,7 @@ def _of_people(story: Story) -> Iterator[Event]:
     for case in story.cases:
         title = _("A case was opened: %(kind)s.", kind=KINDS[CaseKind(case.kind)].name)
         why = case.evidence.get("why", "")
-        yield Event(case.created_at, title, str(WHYS.get(why, why)), kind="bad")
+        yield Event(case.created_at, title, str(said(why)), kind="bad")
     for comment in story.comments:
         yield Event(comment.at, comment.text, by=person(comment.actor), kind="warn")
 

@@ -1,6 +1,7 @@
 """The work list of cases: what staff see, take, say and decide."""
 
 import re
+from dataclasses import fields
 
 import pytest
 import sqlalchemy as sa
@@ -8,10 +9,11 @@ import sqlalchemy as sa
 from portal.audit.models import AuditRow
 from portal.cases.models import Case, CaseEvent, CaseKind, CaseStatus
 from portal.cases.services import case_of, open_case
+from portal.gateways.base import PaymentNotice, RefundNotice
 from portal.kit.db import db, transaction
 from portal.learners.addresses import masked
 from portal.learners.models import Locale, Role
-from portal.web.admin.case_words import KINDS
+from portal.web.admin.case_words import EVIDENCE, KINDS
 from tests.support.desk import Desk
 from tests.support.transfers import TransferDesk
 
@@ -51,8 +53,10 @@ def test_without_any_the_page_says_so(staff):
     assert "Nothing to look at ✓" in text_of(staff.get("/admin/cases"))
 
 
-def test_every_kind_has_its_words():
+def test_every_kind_has_its_words_and_so_has_what_a_gateway_tells():
     assert set(KINDS) == set(CaseKind)
+    told = {field.name for notice in (PaymentNotice, RefundNotice) for field in fields(notice)}
+    assert told - {"payer_hash"} <= set(EVIDENCE)
 
 
 @pytest.mark.parametrize("kind", CaseKind)
@@ -115,7 +119,10 @@ class TestByHand:
     def test_another_amount_is_not_to_be_refunded_since_nothing_is_booked(self, desk, shown):
         order_id = desk.told()
         desk.check(order_id, amount_fen=9800)
-        assert "没有入账" in shown(CaseKind.MISMATCH)
+        page = shown(CaseKind.MISMATCH)
+        assert "没有入账" in page
+        evidence = re.search(r"evidence-title.*?</dl>", page, re.DOTALL)[0]
+        assert re.findall(r"[a-z]+_[a-z]+|TRANSFER|False", re.sub(r"<[^>]*>", "", evidence)) == []
         desk.check(order_id, number="1000050002")
         page = shown(CaseKind.MISMATCH)
         assert "entered anew" not in page

@@ -14,7 +14,6 @@ from portal.staff.models import CourseInstructor
 from tests.support.shop import COURSE, Buyer
 
 pytestmark = pytest.mark.database
-DEAR = "java-core-vol1"
 HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
 
 

@@ -12,7 +12,7 @@ from portal import jobs
 from portal.audit.models import AuditRow
 from portal.kit import beijing
 from portal.kit.db import db
-from portal.learners.models import Role
+from portal.learners.models import Locale, Role
 from portal.licenses.models import License
 from portal.orders.services import public_id_of
 from portal.outbox.models import Job
@@ -91,7 +91,7 @@ def test_a_day_shows_each_difference_with_its_case(finance, imported, bill):
     assert imported in text_of(finance.get(case_page))
 
 
-def test_adopting_asks_wechat_and_gives_the_license(finance, imported, difference, count):
+def test_adopting_asks_wechat_and_gives_the_license(shop, finance, imported, bill, difference, count):
     assert count(License) == 1
     path = f"{imported}/differences/{difference}/adopt"
     assert finance.post(path, page=imported).status_code == 303
@@ -100,6 +100,9 @@ def test_adopting_asks_wechat_and_gives_the_license(finance, imported, differenc
     assert "Balanced" in page
     assert count(License) == 2
     assert count(AuditRow, AuditRow.action == "bill.adopted") == 1
+    case_page = re.search(r'href="(/admin/cases/\d+)"', page)[1]
+    reader = shop.staff(Role.FINANCE, locale=Locale.ZH)
+    assert f"{bill.day} 的账单与账目现已一致" in text_of(reader.get(case_page))
 
 
 def test_without_an_answer_nothing_is_adopted(finance, imported, difference, count, sandbox):
