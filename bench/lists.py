@@ -25,12 +25,17 @@ from portal.kit.keyset import Place, cursor_of
 from portal.learners.models import Learner, LoginSession, Role
 from portal.licenses.models import License, LicenseStatus
 from portal.orders.models import Order, OrderStatus
+from portal.payments.models import TransferStatus
 from portal.refunds.models import Refund, RefundStatus
 from portal.staff.models import CourseInstructor
+from portal.transfers.models import Transfer
+from portal.transfers.queries import ToDo
 
 PAGE, SIZE = 1_000, 50
 ALLOWED_MS = 50.0
 _COURSE = "course-05"
+# What the instructor who asks teaches.
+_TAUGHT = [f"course-{number:02d}" for number in range(3)]
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,7 @@ def every_list() -> Iterator[List]:
         yield _by_id("refunds", Refund, Refund.created_at, refund_status)
     for grant_status in (None, *GrantStatus):
         yield _by_id("grants", Grant, Grant.created_at, grant_status)
+    yield from _transfers()
     yield from _audit(today)
     yield from _cases()
     for state in ("open", "all", "processed"):
@@ -98,11 +104,10 @@ def every_list() -> Iterator[List]:
 def _orders(today: date) -> Iterator[List]:
     month = (today - timedelta(days=200), today - timedelta(days=171))
     periods: list[tuple[date | None, date | None]] = [(None, None), month, (today, today)]
-    teaches = [f"course-{number:02d}" for number in range(3)]
     for status, course, (first, last) in itertools.product((None, *OrderStatus), (None, _COURSE), periods):
         yield _order_list(Wanted(status, course, first, last))
     for status, (first, last) in itertools.product((None, *OrderStatus), periods):
-        yield _order_list(Wanted(status, None, first, last, courses=teaches), Role.INSTRUCTOR)
+        yield _order_list(Wanted(status, None, first, last, courses=_TAUGHT), Role.INSTRUCTOR)
     yield _order_list(Wanted(learner_id=FIRST + 711))
 
 
@@ -148,7 +153,7 @@ def _license_list(filters: dict[str, str], role: Role = Role.ADMIN) -> List:
     if "q" in filters:
         rows = rows.where(sa.false())
     if role is Role.INSTRUCTOR:
-        rows = rows.where(License.course_id.in_([f"course-{number:02d}" for number in range(3)]))
+        rows = rows.where(License.course_id.in_(_TAUGHT))
     return List("licenses", filters, rows, ("licenses", *sorted(filters.items())), role)
 
 
@@ -157,6 +162,19 @@ def _by_id(path: str, table: Any, at: Any, status: Any) -> List:
     if status is None:
         return List(path, {}, rows, None)
     return List(path, {"status": status.value}, rows.where(table.status == status.value), None)
+
+
+def _transfers() -> Iterator[List]:
+    open_ones = (TransferStatus.TOLD.value, TransferStatus.CHECKED.value)
+    for which, role in itertools.product((None, *ToDo), (Role.ADMIN, Role.INSTRUCTOR)):
+        rows = sa.select(Transfer.created_at, Transfer.id).order_by(Transfer.id.desc())
+        if which is not None:
+            rows = rows.where(Transfer.status.in_(open_ones if which is ToDo.OPEN else (which.value,)))
+        if role is Role.INSTRUCTOR:
+            rows = rows.where(Transfer.course_id.in_(_TAUGHT))
+        yield List("confirmations", {"status": which.value if which else ""}, rows, None, role)
+    no_rows = sa.select(Transfer.created_at, Transfer.id).where(sa.false())
+    yield List("confirmations", {"reference": f"{FIRST + 9:08d}"}, no_rows, None)
 
 
 def _audit(today: date) -> Iterator[List]:
@@ -217,8 +235,8 @@ def _sign_in(role: Role) -> str:
         )
     )  # fmt: skip
     if role is Role.INSTRUCTOR:
-        for number in range(3):
-            db.session.add(CourseInstructor(learner_id=person.id, course_id=f"course-{number:02d}"))
+        for course in _TAUGHT:
+            db.session.add(CourseInstructor(learner_id=person.id, course_id=course))
     db.session.commit()
     return secret
 

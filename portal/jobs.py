@@ -80,6 +80,7 @@ class Kind:
     """How one kind of work is done: by what, after which pauses, and for how long it is tried.
 
     `pauses` are seconds, the last one repeats. `gives_up_after` None: it is tried until it succeeds.
+    `lease`: for how long it is one worker's, and waits when that worker dies; well above what it can take.
     `calls_gateway`: it rests while the gateways are away, and takes turns with all workers otherwise.
     """
 
@@ -87,6 +88,7 @@ class Kind:
     pauses: tuple[int, ...]
     gives_up_after: timedelta | None = None
     calls_gateway: bool = False
+    lease: timedelta = outbox.LEASE
 
 
 def _open_payment(claim: Claim, tools: Tools) -> None:
@@ -214,15 +216,17 @@ def _run_batch(claim: Claim, tools: Tools) -> None:
 
 
 _DAY = timedelta(hours=24)
+# Somebody sits before the page: nothing but our database is asked, or one call that ends within ten seconds.
+_MOMENT, _ONE_CALL = timedelta(seconds=10), timedelta(seconds=20)
 _MAIL_PAUSES = (10, 60, 300, 900, 3600)
 KINDS: dict[str, Kind] = {
-    "open_payment": Kind(_open_payment, (3, 5, 10), calls_gateway=True),
+    "open_payment": Kind(_open_payment, (3, 5, 10), calls_gateway=True, lease=_ONE_CALL),
     # After the first look at 30 s: at 2 minutes, then every 2½ until the order ends, so that a payment whose
     # notification was lost is found within three. Whoever watches the page hastens it (`payments/watch.py`).
-    "watch_payment": Kind(_watch_payment, (90, 150), calls_gateway=True),
+    "watch_payment": Kind(_watch_payment, (90, 150), calls_gateway=True, lease=_ONE_CALL),
     "close_order": Kind(_close_order, (5, 5, 10, 20, 30, 60), calls_gateway=True),
     "look_again": Kind(_look_again, (60, 300, 600), _DAY, calls_gateway=True),
-    "issue_license": Kind(_issue_license, (2, 5, 10, 30)),
+    "issue_license": Kind(_issue_license, (2, 5, 10, 30), lease=_MOMENT),
     "run_batch": Kind(_run_batch, (1,)),
     # Every half hour; the day itself says when a person is told.
     "reconcile_day": Kind(_reconcile_day, (1800,), calls_gateway=True),
@@ -247,6 +251,9 @@ KINDS: dict[str, Kind] = {
     # A link once drawn lives half an hour, sent or not: the next try comes well before its end.
     "mail_reset": Kind(_mailing(mail_reset), _MAIL_PAUSES[:-1], _DAY),
 }
+
+
+_SHORT_LEASES = {name: kind.lease for name, kind in KINDS.items() if kind.lease != outbox.LEASE}
 
 
 def _do_not_know(claim: Claim, _tools: Tools) -> None:
@@ -282,7 +289,7 @@ def _call_gateways(tools: Tools, limit: int) -> int:
 
 
 def _claim_and_run(job_id: int, tools: Tools) -> bool:
-    claim = outbox.claim(job_id)
+    claim = outbox.claim(job_id, _SHORT_LEASES)
     if claim is None:
         return False
     faults.point("work.after_claim")

@@ -4,7 +4,10 @@ Beat only ticks: what there is to do stands in the database, so a lost or double
 the web never talks to the broker. Without a broker of one's own, messages go through files in `var/`.
 """
 
+import ctypes
 import logging
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,7 @@ from portal.tools import Tools
 
 _TICK_SECONDS = 1.0
 _BEAT_SECONDS = 5.0
+_PR_SET_PDEATHSIG = 1
 
 
 def _broker(settings: Settings) -> dict[str, Any]:
@@ -182,3 +186,10 @@ for _name in ("celery.beat", "celery.worker.strategy", "celery.app.trace"):
 def _refresh_keys_once(**_facts: Any) -> None:
     """Fetch the platform's certificates at the start, for a merchant who has no public key yet."""
     app.send_task("gateways.refresh_keys")
+
+
+@signals.beat_embedded_init.connect
+def _end_with_the_worker(**_facts: Any) -> None:
+    """Let the beat inside a worker (`-B`), a process of its own, end when that worker is killed (on Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

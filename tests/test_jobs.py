@@ -1,6 +1,7 @@
 """What the worker does is done once, again when it failed, and never lost."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -194,6 +195,18 @@ def test_a_worker_that_died_is_followed_by_another(deeds, tools, clock):
     assert outbox.claim(job_id)  # and then it died
     assert jobs.run_due(tools) == 0
     clock.travel(seconds=61)
+    assert jobs.run_due(tools) == 1
+    assert deeds.done == ["a"]
+
+
+def test_a_license_that_a_dead_worker_was_to_sign_waits_ten_seconds(deeds, tools, clock, monkeypatch):
+    monkeypatch.setitem(jobs.KINDS, "issue_license", replace(jobs.KINDS["issue_license"], do=deeds))
+    add("a", kind="issue_license")
+    with monkeypatch.context() as death:
+        death.setattr(jobs, "_run", lambda *_: False)
+        jobs.run_due(tools)
+    assert jobs.run_due(tools) == 0
+    clock.travel(seconds=11)
     assert jobs.run_due(tools) == 1
     assert deeds.done == ["a"]
 

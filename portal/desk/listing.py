@@ -102,19 +102,26 @@ def is_longer_than_an_export(wanted: Wanted) -> bool:
 def _keys(wanted: Wanted, place: Place | None, count: int) -> list[tuple[datetime, int]]:
     """Return moment and id of the next `count` orders.
 
-    Of several courses each is asked for its newest, by its index, and the newest of those are taken; one
-    statement over all of them would read and sort them whole.
+    Of several courses each is asked for its newest, by its index, and the newest of those are taken; a plain
+    `IN` over all of them would read and sort them whole.
     """
-    found: list[tuple[datetime, int]] = []
-    for part in _parts(wanted):
-        rows = db.session.execute(
-            sa.select(Order.created_at, Order.id)
-            .where(*_conditions(part, place))
-            .order_by(Order.created_at.desc(), Order.id.desc())
-            .limit(count)
-        )
-        found += [(row.created_at, row.id) for row in rows]
-    return sorted(found, reverse=True)[:count]
+    newest = [
+        sa.select(Order.created_at, Order.id)
+        .where(*_conditions(part, place))
+        .order_by(Order.created_at.desc(), Order.id.desc())
+        .limit(count)
+        .subquery()
+        for part in _parts(wanted)
+    ]
+    if not newest:
+        return []
+    every = sa.union_all(*(sa.select(each.c.created_at, each.c.id) for each in newest)).subquery()
+    rows = db.session.execute(
+        sa.select(every.c.created_at, every.c.id)
+        .order_by(every.c.created_at.desc(), every.c.id.desc())
+        .limit(count)
+    )
+    return [(row.created_at, row.id) for row in rows]
 
 
 def _parts(wanted: Wanted) -> Iterator[Wanted]:

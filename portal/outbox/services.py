@@ -1,16 +1,17 @@
 """Add work to the outbox, claim it by lease, and finish, delay or give it up."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from portal.kit import clock, ids
-from portal.kit.db import add_row, changed_one, db, transactional
+from portal.kit.db import UtcDateTime, add_row, changed_one, db, transactional
 from portal.outbox.models import Job, JobStatus
 
-_LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=60)
+"""For how long work is a worker's alone, unless its kind says less: what a dead worker held waits so long."""
 
 
 def add(kind: str, effect_key: str, subject_id: str | int, due_at: datetime | None = None) -> None:
@@ -143,8 +144,11 @@ def due_ids(limit: int, *, only: Collection[str] | None = None, but: Collection[
 
 
 @transactional
-def claim(job_id: int) -> Claim | None:
+def claim(job_id: int, leases: Mapping[str, timedelta] | None = None) -> Claim | None:
     """Take the lease of a job, or return None when another worker has it or has done it.
+
+    Args:
+        leases: how long the lease is by kind, where it is not the usual minute.
 
     The compare-and-set on status, due time and lease is what keeps two workers from one job.
     """
@@ -157,7 +161,7 @@ def claim(job_id: int) -> Claim | None:
             Job.due_at <= now,
             sa.or_(Job.lease_until.is_(None), Job.lease_until <= now),
         )
-        .values(lease=lease, lease_until=now + _LEASE, attempts=Job.attempts + 1)
+        .values(lease=lease, lease_until=_end_of_lease(now, leases or {}), attempts=Job.attempts + 1)
     )
     if not changed_one(taken):
         return None
@@ -165,6 +169,14 @@ def claim(job_id: int) -> Claim | None:
         sa.select(Job).where(Job.id == job_id).execution_options(populate_existing=True)
     ).scalar_one()
     return Claim(job.id, job.kind, job.effect_key, job.subject_id, job.attempts, job.created_at, lease)
+
+
+def _end_of_lease(now: datetime, leases: Mapping[str, timedelta]) -> sa.ColumnElement[datetime]:
+    usual = sa.literal(now + LEASE, UtcDateTime())
+    if not leases:
+        return usual
+    ends = {kind: sa.literal(now + lease, UtcDateTime()) for kind, lease in leases.items()}
+    return sa.case(ends, value=Job.kind, else_=usual)
 
 
 def _release(claimed: Claim, **values: object) -> bool:

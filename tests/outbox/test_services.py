@@ -123,6 +123,14 @@ class TestLease:
         assert second
         assert second.attempts == 2
 
+    def test_it_is_as_long_as_the_kind_of_work_says(self, clock):
+        job_id = add()
+        assert outbox.claim(job_id, {"test": timedelta(seconds=10), "other": timedelta(seconds=5)})
+        clock.travel(seconds=9)
+        assert outbox.claim(job_id) is None
+        clock.travel(seconds=2)
+        assert outbox.claim(job_id)
+
     def test_who_comes_back_after_its_end_changes_nothing(self, clock):
         job_id = add()
         late = outbox.claim(job_id)

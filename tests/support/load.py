@@ -30,23 +30,36 @@ _IMPATIENT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Purchase:
-    """One purchase that came to its end. Seconds from the payment to the license on the page, None when unpaid."""
+    """One purchase that came to its end, and what was seen on the way.
+
+    Seconds from the payment to the license on the page, None when unpaid.
+    """
 
     order_id: str
     state: str
     seconds: float | None
+    steps: str
 
 
 class GaveUp(Exception):
-    """A customer waited longer than anybody would."""
+    """A customer waited longer than anybody would; the text tells for what."""
 
 
 class Customer:
     """One learner at a browser without keep-alive: every request is a connection of its own, as behind a proxy."""
 
     def __init__(
-        self, shop: RunningShop, cookie: str, draw: random.Random, failures: list[str], faults: float
+        self,
+        shop: RunningShop,
+        cookie: str,
+        draw: random.Random,
+        failures: list[str],
+        faults: float,
+        is_too_late: threading.Event,
     ) -> None:
+        self.order_id = ""
+        self._steps: list[tuple[float, str]] = []
+        self._is_too_late = is_too_late
         self._shop = shop
         self._faults = faults
         self._draw = draw
@@ -65,21 +78,34 @@ class Customer:
             GaveUp: after four minutes.
         """
         self._deadline = time.monotonic() + _PATIENCE_SECONDS
+        self.order_id, self._steps = "", []
+        self._step(f"buys {course}")
         location = self._insist("POST", f"/courses/{course}/buy")
         if "/checkout/" not in location:
-            return Purchase("", "owned", None)
-        order_id = location.rsplit("/", 1)[1]
+            return Purchase("", "owned", None, self.steps())
+        self.order_id = order_id = location.rsplit("/", 1)[1]
         state = self._watch(order_id, {"preparing", "gateway_down", "confirming"})
         if state == "awaiting_payment" and self._draw.random() < self._faults:
             self._insist("POST", f"/checkout/{order_id}/cancel")
         paid_at = None
         if state == "awaiting_payment" and self._pay(order_id):
             paid_at = time.monotonic()
+            self._step("paid")
         state = self._watch(
             order_id,
             {"preparing", "gateway_down", "awaiting_payment", "confirming", "delivering", "delivery_delayed"},
         )
-        return Purchase(order_id, state, None if paid_at is None else time.monotonic() - paid_at)
+        seconds = None if paid_at is None else time.monotonic() - paid_at
+        return Purchase(order_id, state, seconds, self.steps())
+
+    def steps(self) -> str:
+        """Tell what was done and seen in this purchase, each with its second."""
+        began = self._steps[0][0]
+        return ", ".join(f"{what} {at - began:.1f}" for at, what in self._steps)
+
+    def _step(self, what: str) -> None:
+        if not self._steps or self._steps[-1][1] != what:
+            self._steps.append((time.monotonic(), what))
 
     def _pay(self, order_id: str) -> bool:
         """Scan the code that the order shows; tell whether WeChat took the money."""
@@ -108,9 +134,11 @@ class Customer:
                 state = str(json.loads(self._insist("GET", f"/checkout/{order_id}/status"))["state"])
             except ValueError:
                 state = "preparing"
+            self._step(state)
             if state not in passing:
                 return state
             if state == "awaiting_payment" and time.monotonic() > asked_at + _IMPATIENT_SECONDS:
+                self._step("presses I have paid")
                 self._insist("POST", f"/checkout/{order_id}/check")
                 asked_at = time.monotonic()
             self._pause()
@@ -122,7 +150,7 @@ class Customer:
                 if method == "POST" and not self._token:
                     page = self._request("GET", "/courses")
                     if page.status_code != 200:
-                        self._failures.append(f"GET /courses: {page.status_code}")
+                        self._fail("GET", "/courses", str(page.status_code))
                         self._pause()
                         continue
                     self._token = html.unescape(CSRF.findall(page.text)[0])
@@ -132,9 +160,9 @@ class Customer:
                 if answer.status_code < 429:
                     raise AssertionError(f"{method} {path}: {answer.status_code} {answer.text[:300]}")
                 if answer.status_code >= 500:
-                    self._failures.append(f"{method} {path}: {answer.status_code}")
+                    self._fail(method, path, str(answer.status_code))
             except requests.RequestException as error:
-                self._failures.append(f"{method} {path}: {type(error).__name__}")
+                self._fail(method, path, type(error).__name__)
             self._pause()
 
     def _request(self, method: str, path: str) -> requests.Response:
@@ -142,9 +170,13 @@ class Customer:
         url = self._shop.portal.url + path
         return self._http.request(method, url, data=form, timeout=20, allow_redirects=False)
 
+    def _fail(self, method: str, path: str, how: str) -> None:
+        self._failures.append(f"{method} {path}: {how}")
+        self._step(how)
+
     def _pause(self) -> None:
-        if time.monotonic() > self._deadline:
-            raise GaveUp
+        if time.monotonic() > self._deadline or self._is_too_late.is_set():
+            raise GaveUp(f"order {self.order_id or 'none'}: {self.steps()}")
         time.sleep(0.2 + 0.2 * self._draw.random())
 
 
@@ -172,6 +204,8 @@ class Customers:
         self._left = most
         self._lock = threading.Lock()
         self._is_over = threading.Event()
+        self._is_too_late = threading.Event()
+        self._buying: dict[int, Customer] = {}
         self._threads = [
             threading.Thread(target=self._live, args=(random.Random(draw.random()),)) for _ in range(many)
         ]
@@ -183,6 +217,8 @@ class Customers:
 
     def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
         self._is_over.set()
+        if kind is not None:
+            self._is_too_late.set()
         self.join()
         if kind is None and self.errors:
             raise self.errors[0]
@@ -191,6 +227,16 @@ class Customers:
     def are_buying(self) -> bool:
         """Tell whether anybody has not yet come to the end of all purchases."""
         return any(thread.is_alive() for thread in self._threads)
+
+    def buying(self) -> list[Customer]:
+        """Return those in the middle of a purchase, and those who gave theirs up."""
+        with self._lock:
+            return list(self._buying.values())
+
+    def stop_waiting(self) -> None:
+        """Let everybody give up what they are waiting for."""
+        self._is_over.set()
+        self._is_too_late.set()
 
     def join(self) -> None:
         """Wait until all that was to be bought is bought."""
@@ -213,7 +259,10 @@ class Customers:
                         if self._left == 0 or self._is_over.is_set():
                             return
                         self._left -= 1
+                        self._buying[id(customer)] = customer
                     self.purchases.append(customer.buy(course))
+                    with self._lock:
+                        del self._buying[id(customer)]
         except BaseException as error:
             self.errors.append(error)
 
@@ -228,11 +277,13 @@ class Customers:
                 sign_in(client, learner)
                 cookie = client.get_cookie("sid")
                 assert cookie is not None
-                return Customer(self._shop, cookie.value, draw, self.failures, self._faults)
+                return Customer(
+                    self._shop, cookie.value, draw, self.failures, self._faults, self._is_too_late
+                )
             except AssertionError:
                 raise
             except Exception:  # the database may be the very thing that is broken
-                if time.monotonic() > deadline:
+                if time.monotonic() > deadline or self._is_too_late.is_set():
                     raise
                 time.sleep(0.3)
 

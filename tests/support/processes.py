@@ -69,7 +69,9 @@ class _Process:
         return self._child
 
     def start(self) -> Self:
-        """Start it, and wait until it can be used."""
+        """Start it, and wait until it can be used; of an earlier life nothing runs on beside it."""
+        if self._child is not None:
+            self._child.kill9()
         self._child = Child(self.name, self.command(), log=self.log_path, env=self.env)
         try:
             self.wait_ready()
@@ -88,16 +90,13 @@ class _Process:
 
     def restart(self, **changes: str) -> Self:
         """Start it again (ending it first if it still runs), with `changes` to its environment."""
-        if self.child.exit_code is None:
-            self.stop()
+        self.stop()
         self.env |= changes
         return self.start()
 
     def run_unarmed(self) -> None:
         """Make sure that it runs, and without a fault of the test before."""
         if self._child is None or self._child.exit_code is not None or self.env.get("PORTAL_FAULT"):
-            if self._child is not None:
-                self._child.kill9()
             self.env["PORTAL_FAULT"] = ""
             self.start()
 
