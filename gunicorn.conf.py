@@ -4,6 +4,7 @@ The address is given with `--bind`; sizes come from the environment.
 """
 
 import os
+from typing import Any
 
 worker_class = "gthread"  # a request mostly waits for the database or for WeChat Pay
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
@@ -24,3 +25,8 @@ worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa:
 # The portal logs its own requests, with license texts and tokens masked; gunicorn would write them in full.
 accesslog = None
 control_socket_disable = True
+
+
+def post_worker_init(worker: Any) -> None:
+    """Say that a worker has loaded the portal and takes requests: what a deployment waits for."""
+    worker.log.info("Worker with pid %s takes requests", worker.pid)

@@ -199,19 +199,19 @@ def test_everything_is_killed_right_after_somebody_paid(shop):
 def test_a_new_version_is_deployed(shop, draw, how):
     """F36: workers are reloaded (HUP), or a new master takes the socket over (USR2) and the old one ends (TERM)."""
     old = shop.portal.child
-    booted = old.output().count("Booting worker")
+    before = old.output().count("takes requests")
 
-    def is_new_there() -> bool:
-        return old.output().count("Booting worker") >= booted + 2
+    def are_new_there() -> bool:
+        return old.output().count("takes requests") >= before + 2
 
     with Customers(shop, 6, draw) as customers:
         customers.wait_for(3)
         if how == "reload":
             old.signal_leader(signal.SIGHUP)
-            eventually(is_new_there, "new workers")
+            eventually(are_new_there, "new workers", 60)
         else:
             old.signal_leader(signal.SIGUSR2)
-            eventually(is_new_there, "a new master with its workers")
+            eventually(are_new_there, "a new master with its workers", 60)
             old.signal_leader(signal.SIGTERM)
             eventually(lambda: old.exit_code is not None, "the old master to end", 40)
         customers.wait_for(6)

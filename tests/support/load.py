@@ -26,6 +26,7 @@ from tests.support.running import RunningShop, eventually
 COURSES = ("cpp-primer-5th", "javascript-complete", "react-complete")
 _PATIENCE_SECONDS = 240.0
 _IMPATIENT_SECONDS = 10.0
+_BROWSERS_PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,9 @@ class Customer:
     def _request(self, method: str, path: str) -> requests.Response:
         form = {"csrf_token": self._token} if method == "POST" else None
         url = self._shop.portal.url + path
-        return self._http.request(method, url, data=form, timeout=20, allow_redirects=False)
+        return self._http.request(
+            method, url, data=form, timeout=_BROWSERS_PATIENCE_SECONDS, allow_redirects=False
+        )
 
     def _fail(self, method: str, path: str, how: str) -> None:
         self._failures.append(f"{method} {path}: {how}")
