@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from portal.kit import clock, ids
+from portal.kit.prepared import Prepared
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -168,16 +169,21 @@ def forbid_open_transaction() -> None:
     session.commit()
 
 
-def read(statement: sa.Select[Any], values: Mapping[str, object]) -> Sequence[sa.Row[Any]]:
+def read(statement: sa.Select[Any], values: Mapping[str, object]) -> Sequence[Any]:
     """Return the rows of a SELECT of columns, past session and mapper.
 
-    For the reads of busy doors: it costs a third of `db.session.execute`. Outside of a transaction it sees what is
-    committed; inside one, what that has written too.
+    For the reads of busy doors, which put their statements together once: it costs a fraction of `db.session.execute`.
+    Outside of a transaction it sees what is committed; inside one, what that has written too.
     """
     if db.session.registry.has() and db.session().info.get("in_transaction"):
         return db.session.connection().execute(statement, values).all()
-    with db.engine.connect() as connection:
-        return connection.execute(statement, values).all()
+    engine = db.engine
+    return _prepared(statement, engine.dialect).rows(engine, values)
+
+
+@functools.lru_cache(maxsize=256)
+def _prepared(statement: sa.Select[Any], dialect: Dialect) -> Prepared:
+    return Prepared(statement, dialect)
 
 
 def run(statement: sa.Executable, values: Mapping[str, object]) -> sa.CursorResult[Any]:

@@ -1,5 +1,6 @@
 """What a checkout shows, on its page and in the API: one of a fixed set of states, worked out from the rows."""
 
+import functools
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -129,9 +130,9 @@ class CheckoutPage:
         """The license, once made."""
         return self.purchase.license
 
-    @property
+    @functools.cached_property
     def state(self) -> CheckoutState:
-        """Which page this is."""
+        """Which page this is: the same until the rows are read again."""
         order = self.order
         if self.transfer is not None and not order.was_paid:
             state = self._state_of_transfer(self.transfer)

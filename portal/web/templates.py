@@ -1,12 +1,13 @@
 """Templates compiled once for each language, with their texts already in it.
 
 A page has forty texts and few of them change from one request to the next: looking each up again costs more
-than the rest of the page. So `_("My orders")` becomes the translation when a template is compiled; only texts
-with values in them are looked up while it is drawn.
+than the rest of the page. So `_("My orders")` becomes the translation when a template is compiled, and
+`_("Pay %(amount)s", amount=price)` the translation around its values; only plurals are looked up while it is drawn.
 """
 
+import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Self
 
 import flask_babel
@@ -14,28 +15,49 @@ from babel.support import NullTranslations
 from flask.templating import Environment as FlaskEnvironment
 from jinja2 import Template, nodes
 from jinja2.visitor import NodeTransformer
-from markupsafe import Markup
 
 _FUNCTIONS = frozenset({"_", "gettext"})
+_VALUE_IN_TEXT = re.compile(r"%\((\w+)\)s")
 
 
 class _Translated(NodeTransformer):
-    """Puts the translation in the place of each `_("…")` without values."""
+    """Puts the translation in the place of each `_("…")`; values keep their place in it, and are escaped there."""
 
     def __init__(self, catalogue: NullTranslations) -> None:
         self._catalogue = catalogue
 
+    def visit_Output(self, node: nodes.Output) -> nodes.Node:
+        # What is written out as it stands needs not be put together first.
+        node.nodes = [part for child in node.nodes for part in self._parts(child) or [child]]
+        self.generic_visit(node)
+        return node
+
     def visit_Call(self, node: nodes.Call) -> nodes.Node:
         self.generic_visit(node)
+        parts = self._parts(node)
+        if not parts:
+            return node
+        return parts[0] if len(parts) == 1 else nodes.Concat(parts, lineno=node.lineno)
+
+    def _parts(self, node: nodes.Expr) -> list[nodes.Expr]:
+        """Return what a text is made of, by turns words and values; nothing when it is no text."""
+        if not isinstance(node, nodes.Call) or node.dyn_args or node.dyn_kwargs or len(node.args) != 1:
+            return []
         is_gettext = isinstance(node.node, nodes.Name) and node.node.name in _FUNCTIONS
-        if not is_gettext or node.kwargs or node.dyn_args or node.dyn_kwargs or len(node.args) != 1:
-            return node
         text = node.args[0]
-        if not isinstance(text, nodes.Const):
-            return node
-        # As Jinja's own function does it: `%%` is one sign, and a translation is trusted as its template is.
-        translated = Markup(self._catalogue.ugettext(text.value)) % {}  # noqa: S704
-        return nodes.MarkSafeIfAutoescape(nodes.Const(str(translated)), lineno=node.lineno)
+        if not is_gettext or not isinstance(text, nodes.Const):
+            return []
+        values = {pair.key: pair.value for pair in node.kwargs}
+        words, *rest = _VALUE_IN_TEXT.split(self._catalogue.ugettext(text.value))
+        parts = [_trusted(words, node.lineno)]
+        for name, words in zip(rest[::2], rest[1::2], strict=True):
+            parts += [values[name], _trusted(words, node.lineno)]
+        return parts
+
+
+def _trusted(words: str, lineno: int) -> nodes.Expr:
+    # As Jinja's own function does it: `%%` is one sign, and a translation is trusted as its template is.
+    return nodes.MarkSafeIfAutoescape(nodes.Const(words.replace("%%", "%")), lineno=lineno)
 
 
 class Environment(FlaskEnvironment):
@@ -54,6 +76,14 @@ class Environment(FlaskEnvironment):
         """Return a template; one that another includes or extends is in the language of that one."""
         environment = self if self._catalogue is not None else self._in_language_of_request()
         return super(Environment, environment).get_template(name, parent, globals)  # type: ignore[arg-type]
+
+    def make_globals(self, d: Mapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """Return what a template finds besides what it is given.
+
+        Jinja makes a chain of two, which each import and include copies name by name. Ours are all there before
+        the first template is.
+        """
+        return {**self.globals, **(d or {})}
 
     def _in_language_of_request(self) -> Self:
         language = flask_babel.get_locale()

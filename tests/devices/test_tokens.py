@@ -19,6 +19,7 @@ from portal.learners import passwords, services
 from portal.learners.models import Learner, Locale
 from tests.factories.devices import make_token
 from tests.factories.learners import PASSWORD, make_learner
+from tests.support.statements import counted_statements
 
 pytestmark = pytest.mark.database
 
@@ -52,16 +53,10 @@ def issued(learner):
 
 
 class TestHolder:
-    def test_it_is_one_statement(self, issued):
-        statements = []
-
-        def note(_connection, _cursor, statement, *_more):
-            statements.append(statement)
-
-        sa.event.listen(db.engine, "before_cursor_execute", note)
-        assert holder_of(issued.access_token)
-        sa.event.remove(db.engine, "before_cursor_execute", note)
-        assert len([statement for statement in statements if not statement.startswith("BEGIN")]) == 1
+    def test_it_is_one_statement(self, app, issued):
+        with counted_statements(app) as statements:
+            assert holder_of(issued.access_token)
+        assert len(statements) == 1, statements
 
     @pytest.mark.parametrize("token", ["", "x", "x" * 43, "x" * 100_000, "中文", "\x00"])
     def test_an_unknown_token_is_nobodys(self, issued, token):

@@ -13,6 +13,7 @@ from portal.learners import sessions
 from portal.learners.models import Learner, LoginSession, Role
 from portal.learners.sessions import session_of, start_session
 from tests.factories.learners import make_learner
+from tests.support.statements import counted_statements
 
 pytestmark = pytest.mark.database
 
@@ -23,18 +24,10 @@ def learner():
 
 
 @pytest.fixture
-def statements():
+def statements(app):
     """Collect the SQL statements that are run."""
-    seen: list[str] = []
-
-    def note(_connection, _cursor, statement, *_rest):
-        if not statement.startswith(("BEGIN", "PRAGMA")):
-            seen.append(statement)
-
-    engine = db.engine
-    sa.event.listen(engine, "before_cursor_execute", note)
-    yield seen
-    sa.event.remove(engine, "before_cursor_execute", note)
+    with counted_statements(app) as seen:
+        yield seen
 
 
 def found(secret):

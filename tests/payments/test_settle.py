@@ -20,6 +20,7 @@ from portal.outbox.models import Job
 from portal.payments import rights
 from portal.payments.models import Payment, PaymentStatus
 from tests.support.shop import COURSE
+from tests.support.statements import counted_statements
 
 pytestmark = pytest.mark.database
 
@@ -32,17 +33,8 @@ def order_id(shop):
 @pytest.fixture
 def statements(app):
     """Collect the SQL statements that are run."""
-    seen: list[str] = []
-
-    def note(_connection, _cursor, statement, *_rest):
-        if not statement.startswith(("BEGIN", "PRAGMA", "SET autocommit")):
-            seen.append(statement)
-
-    with app.app_context():
-        engine = db.engine
-    sa.event.listen(engine, "before_cursor_execute", note)
-    yield seen
-    sa.event.remove(engine, "before_cursor_execute", note)
+    with counted_statements(app) as seen:
+        yield seen
 
 
 class TestNotification:

@@ -1,18 +1,14 @@
-"""A learner's editor: the API with a bearer token, and a counter of statements."""
+"""A learner's editor: the API with a bearer token."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-import sqlalchemy as sa
 from flask import Flask
 from werkzeug.test import TestResponse
 
 from portal.devices import tokens
 from portal.kit import ids
-from portal.kit.db import db
 from portal.learners.models import Learner
 from tests.support.shop import COURSE, Buyer
 
@@ -66,22 +62,3 @@ class Editor:
 def editor_of(buyer: Buyer, scope: str = "", language: str = "en") -> Editor:
     """Connect an editor of the buyer's."""
     return Editor(buyer.app, buyer.learner, scope, language)
-
-
-@contextmanager
-def counted_statements(app: Flask) -> Iterator[list[str]]:
-    """Collect the statements that the body sends to the database."""
-    statements: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        # SQLite is told by hand where a transaction begins.
-        if not statement.startswith(("BEGIN", "SET autocommit")):
-            statements.append(statement)
-
-    with app.app_context():
-        engine = db.engine
-    sa.event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        sa.event.remove(engine, "before_cursor_execute", note)

@@ -9,8 +9,8 @@ from portal.idempotency.models import IdempotencyKey
 from portal.kit.db import db
 from portal.orders.models import Order
 from portal.payments.models import Payment
-from tests.support.editors import counted_statements
 from tests.support.shop import COURSE
+from tests.support.statements import counted_statements
 
 pytestmark = pytest.mark.database
 

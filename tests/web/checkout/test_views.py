@@ -12,6 +12,7 @@ from portal.licenses.models import License
 from portal.orders.models import Order, OrderStatus
 from portal.payments.models import Payment, PaymentStatus
 from tests.support.shop import COURSE
+from tests.support.statements import counted_statements
 
 pytestmark = pytest.mark.database
 
@@ -151,17 +152,10 @@ class TestPoll:
         buyer = shop.buyer()
         order_id = buyer.buy()
         first = buyer.get(f"/checkout/{order_id}/status")
-        seen: list[str] = []
-        with app.app_context():
-            engine = db.engine
-        note = lambda _c, _cu, statement, *_r: seen.append(statement) if "FROM" in statement else None  # noqa: E731
-        sa.event.listen(engine, "before_cursor_execute", note)
-        try:
+        with counted_statements(app) as seen:
             again = buyer.get(
                 f"/checkout/{order_id}/status", headers={"If-None-Match": first.headers["ETag"]}
             )
-        finally:
-            sa.event.remove(engine, "before_cursor_execute", note)
         assert again.status_code == 304
         assert again.data == b""
         # One read for who is asking, one for the order.
