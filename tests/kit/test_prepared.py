@@ -52,10 +52,10 @@ def test_a_lost_connection_is_an_error_once():
     number = sa.select(sa.func.connection_id())
     db.session.remove()
     db.engine.dispose()
-    lost = read(number, {})[0][0]
     with db.engine.connect() as killer:
         # Not to be given back, so that the dead one comes next.
         killer.detach()
+        lost = read(number, {})[0][0]
         killer.execute(sa.text(f"KILL {int(lost)}"))
     with pytest.raises(sa.exc.OperationalError):
         read(number, {})
