@@ -52,6 +52,7 @@ from portal.refunds.call import learn_refunds, look_at_refund, note_overdue, sen
 from portal.refunds.mail import mail_done, mail_refused, mail_started
 from portal.reports.recount import bring_up_to_date
 from portal.staff.second_factor import sweep_used_codes
+from portal.switchboard.hold import is_on_hold
 from portal.tools import Tools
 from portal.transfers.mail import mail_refused as mail_transfer_refused
 from portal.transfers.mail import mail_told as mail_transfer_told
@@ -82,6 +83,7 @@ class Kind:
     `pauses` are seconds, the last one repeats. `gives_up_after` None: it is tried until it succeeds.
     `lease`: for how long it is one worker's, and waits when that worker dies; well above what it can take.
     `calls_gateway`: it rests while the gateways are away, and takes turns with all workers otherwise.
+    `is_done_on_hold`: also while the portal is on hold (`switchboard/hold.py`): it reaches nobody outside.
     """
 
     do: Callable[[Claim, Tools], None]
@@ -89,6 +91,7 @@ class Kind:
     gives_up_after: timedelta | None = None
     calls_gateway: bool = False
     lease: timedelta = outbox.LEASE
+    is_done_on_hold: bool = False
 
 
 def _open_payment(claim: Claim, tools: Tools) -> None:
@@ -226,7 +229,7 @@ KINDS: dict[str, Kind] = {
     "watch_payment": Kind(_watch_payment, (90, 150), calls_gateway=True, lease=_ONE_CALL),
     "close_order": Kind(_close_order, (5, 5, 10, 20, 30, 60), calls_gateway=True),
     "look_again": Kind(_look_again, (60, 300, 600), _DAY, calls_gateway=True),
-    "issue_license": Kind(_issue_license, (2, 5, 10, 30), lease=_MOMENT),
+    "issue_license": Kind(_issue_license, (2, 5, 10, 30), lease=_MOMENT, is_done_on_hold=True),
     "run_batch": Kind(_run_batch, (1,)),
     # Every half hour; the day itself says when a person is told.
     "reconcile_day": Kind(_reconcile_day, (1800,), calls_gateway=True),
@@ -264,7 +267,10 @@ _UNKNOWN = Kind(_do_not_know, (60,), _DAY)
 
 
 def run_due(tools: Tools, limit: int = _BATCH) -> int:
-    """Do the work that is due, at most `limit` rows, and return how many were done."""
+    """Do the work that is due, at most `limit` rows, and return how many were done. On hold, next to nothing is."""
+    if is_on_hold():
+        harmless = [name for name, kind in KINDS.items() if kind.is_done_on_hold]
+        return sum(_claim_and_run(job_id, tools) for job_id in outbox.due_ids(limit, only=harmless))
     done = 0
     for job_id in outbox.due_ids(limit, but=_gateway_kinds()):
         done += _claim_and_run(job_id, tools)
@@ -335,7 +341,9 @@ def _put_off(
 
 
 def end_overdue_orders(limit: int = _BATCH) -> int:
-    """Mark the orders whose time is over as closing; the outbox closes them. Returns how many."""
+    """Mark the orders whose time is over as closing, unless on hold; the outbox closes them. Returns how many."""
+    if is_on_hold():
+        return 0
     ended = 0
     for order_id in overdue_order_ids(clock.now(), limit):
         order = db.session.get(Order, order_id)

@@ -164,6 +164,7 @@ def begin_anew(session_app: Flask, demo_rows: dict[sa.Table, list[dict[str, Any]
             db.session.remove()
             _begin_with(demo_rows)
             limiter.reset()
+            _tools(session_app).board.forget()
             for gateway in _tools(session_app).gateways.values():
                 gateway.forget_keys()
             db.session.remove()

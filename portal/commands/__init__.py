@@ -9,6 +9,7 @@ from portal.commands.demo_accounts import demo_accounts
 from portal.commands.demo_offer import demo_offer
 from portal.commands.disputes import disputes
 from portal.commands.doctor import doctor
+from portal.commands.hold import hold
 from portal.commands.license_keys import license_keys
 from portal.commands.licenses import licenses
 from portal.commands.payments import payments
@@ -29,15 +30,11 @@ def register_commands(app: Flask) -> None:
         demo_offer,
         disputes,
         doctor,
+        hold,
         license_keys,
         licenses,
         payments,
         reconcile,
-        catalogue,
-        demo_accounts,
-        license_keys,
-        licenses,
-        payments,
         reports,
         sweep,
         tokens,

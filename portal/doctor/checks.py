@@ -13,6 +13,7 @@ from portal.kit.db import db
 from portal.licenses.key_ring import KeyState, NoSigningKey
 from portal.licenses.models import Entitlement, License
 from portal.licenses.services import LicenseCode, judge
+from portal.switchboard.hold import standing_hold
 from portal.tools import Tools
 
 _SILENCE = timedelta(seconds=150)
@@ -39,6 +40,13 @@ def _database(_tools: Tools) -> list[str]:
 
 def _schema(_tools: Tools) -> list[str]:
     return database.schema_problems()
+
+
+def _hold(_tools: Tools) -> list[str]:
+    hold = standing_hold()
+    if hold is None:
+        return []
+    return [f"on hold since {clock.iso(hold.since)} ({hold.reason}): `hold off` lets work and sales go on"]
 
 
 def _signing_key(tools: Tools) -> list[str]:
@@ -148,6 +156,7 @@ CHECKS: dict[str, Callable[[Tools], list[str]]] = {
     "settings": _settings,
     "database": _database,
     "schema": _schema,
+    "hold": _hold,
     "signing key": _signing_key,
     "license keys": _license_keys,
     "gateways": _gateways,

@@ -27,6 +27,7 @@ from portal.payments.attempts import LIVE, TRANSFER, end_attempt, live_attempt
 from portal.payments.models import Payment, PaymentStatus, Verdict, VerifiedBy
 from portal.payments.open import open_payment
 from portal.payments.settle import lock_payment, settle_payment
+from portal.switchboard.hold import is_on_hold
 from portal.tools import Tools
 
 log = logging.getLogger(__name__)
@@ -161,7 +162,7 @@ def _end_at_gateway(gateway: Gateway, payment: Payment, tools: Tools) -> Verdict
     """Query, then close; return the verdict on money found, None when closed without any.
 
     Raises:
-        GatewayUnknown, GatewayRejected: not known to be closed.
+        GatewayUnknown, GatewayRejected: not known to be closed; on hold nothing is.
     """
     for _ in range(2):
         notice = gateway.query_payment(payment.out_trade_no)
@@ -169,6 +170,8 @@ def _end_at_gateway(gateway: Gateway, payment: Payment, tools: Tools) -> Verdict
             return settle_payment(notice, VerifiedBy.QUERY, tools)
         if notice.state is PaymentState.CLOSED:
             return None
+        if is_on_hold():
+            raise GatewayUnknown("on hold")
         faults.point("close.between_calls")
         try:
             gateway.close_payment(payment.out_trade_no)

@@ -21,6 +21,7 @@ from portal.payments.attempts import LIVE, add_attempt, end_attempt
 from portal.payments.models import Payment, PaymentStatus, VerifiedBy
 from portal.payments.qr import draw_qr
 from portal.payments.settle import lock_payment, settle_payment
+from portal.switchboard.hold import not_on_hold
 from portal.tools import Tools
 
 # A call ends within 10 s. Longer than that, nobody can be in the middle of one.
@@ -31,7 +32,7 @@ _FIRST_LOOK = timedelta(seconds=30)
 
 @transactional
 def _take_call(payment_id: int) -> Payment | None:
-    """Take the right to order at the gateway; None when the code is there or another is asking.
+    """Take the right to order at the gateway; None when the code is there, another is asking, or the portal is on hold.
 
     Ordering again makes a new code and kills the one before, so two must not ask at once.
     """
@@ -42,6 +43,7 @@ def _take_call(payment_id: int) -> Payment | None:
             Payment.id == payment_id,
             Payment.status == PaymentStatus.CREATED.value,
             sa.or_(Payment.call_until.is_(None), Payment.call_until <= now),
+            not_on_hold(),
         )
         .values(call_until=now + _CALL_LEASE)
     )

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from portal.gateways.base import GatewayError
 from portal.kit import clock
 from portal.kit.db import db
-from portal.payments.models import Payment, PaymentStatus, VerifiedBy
+from portal.payments.models import Payment, VerifiedBy
 from portal.payments.settle import settle_payment
 from portal.tools import Tools
 
@@ -18,17 +18,14 @@ _PAUSE_SECONDS = 0.2
 
 
 def ask_about_attempts(gateway: str, since: datetime, tools: Tools) -> int:
-    """Query every attempt begun since then that we do not know to be paid, at most 5 a second; settle what was.
+    """Query every attempt begun since then, at most 5 a second; settle what was paid.
 
-    Returns how many were asked about. One without an answer is left to its sweep and to the bill.
+    Those we know to be paid are asked about too: the answer says whether some of it went back since. Returns how many
+    were asked about. One without an answer is left to its sweep and to the bill.
     """
     numbers = db.session.scalars(
         sa.select(Payment.out_trade_no)
-        .where(
-            Payment.gateway == gateway,
-            Payment.created_at >= since,
-            Payment.status != PaymentStatus.PAID.value,
-        )
+        .where(Payment.gateway == gateway, Payment.created_at >= since)
         .order_by(Payment.id)
     ).all()
     for out_trade_no in numbers:

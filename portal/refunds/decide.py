@@ -12,6 +12,7 @@ from portal.outbox import services as outbox
 from portal.refunds.models import LicenseEffect, Origin, Refund, RefundStatus
 from portal.refunds.request import checked_reason, digest_of, effect_of, mark_approved
 from portal.refunds.reserve import let_go, lock_refund, show_on_order
+from portal.switchboard.hold import check_not_on_hold
 from portal.tools import Tools
 
 
@@ -47,6 +48,7 @@ def approve(person: Learner, out_refund_no: str, digest: str, tools: Tools) -> R
         NotFound: there is no such refund.
         AlreadyDecided, ChangedSinceAsked: look again.
         OwnRequest: nobody approves what they asked for, or endorsed.
+        OnHold: not before the hold is released.
     """
     refund = _approve(person, out_refund_no, digest, tools)
     faults.point("refund.after_approve")
@@ -55,6 +57,7 @@ def approve(person: Learner, out_refund_no: str, digest: str, tools: Tools) -> R
 
 @transactional
 def _approve(person: Learner, out_refund_no: str, digest: str, tools: Tools) -> Refund:
+    check_not_on_hold()
     _, refund = _requested(out_refund_no, digest)
     approvals.check_approver(_person_id(refund.requested_by), person.id, tools.settings)
     actor = f"staff:{person.public_id}"

@@ -25,6 +25,7 @@ from portal.payments.models import Payment, PaymentStatus
 from portal.payments.settle import lock_payment
 from portal.refunds.models import LicenseEffect, Origin, Refund, RefundStatus
 from portal.refunds.reserve import refund_for_update, reserve, show_on_order
+from portal.switchboard.hold import check_not_on_hold
 from portal.tools import Tools
 
 # The gateway's limits (merchant/4013071036).
@@ -101,7 +102,7 @@ def request_by_learner(learner: Learner, order_public_id: str, wish: Wish, tools
 
     Raises:
         NotFound: there is no such order, or it is another's.
-        BadReason, NotRefundable, TooOld, TooManyParts, TooMany.
+        BadReason, NotRefundable, TooOld, TooManyParts, TooMany, OnHold.
     """
     out_trade_no = db.session.scalar(
         sa.select(Payment.out_trade_no)
@@ -129,7 +130,7 @@ def request_by_staff(person: Learner, out_trade_no: str, wish: Wish, tools: Tool
 
     Raises:
         NotFound: there is no such payment.
-        BadReason, NotRefundable, TooMuch, TooOld, TooManyParts, TooMany.
+        BadReason, NotRefundable, TooMuch, TooOld, TooManyParts, TooMany, OnHold.
     """
     refund = _place(out_trade_no, wish, Origin.STAFF, f"staff:{person.public_id}", tools)
     if refund.status == RefundStatus.REQUESTED and approvals.may_act_alone(
@@ -147,6 +148,7 @@ def _place(out_trade_no: str, wish: Wish, origin: Origin, actor: str, tools: Too
     earlier = _earlier(wish.key, actor)
     if earlier is not None:
         return earlier
+    check_not_on_hold()
     _check_limits(payment)
     remaining = payment.amount_fen - payment.reserved_fen
     amount_fen = remaining if wish.amount_fen is None else wish.amount_fen

@@ -16,6 +16,12 @@ class SwitchName(StrEnum):
     """On: no order is begun; those begun go on. The texts say why."""
     BANNER = "banner"
     """On: the texts stand on every page."""
+    HOLD = "hold"
+    """On: a backup was restored (`hold.py`). Operators turn it; the texts are their reason, for the staff."""
+
+
+OF_STAFF = (SwitchName.SALES_PAUSE, SwitchName.BANNER)
+"""What staff turn in the browser, and what the texts tell everybody."""
 
 
 class Switch(Base):

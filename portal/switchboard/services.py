@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,7 +17,7 @@ _KEPT = timedelta(seconds=5)
 
 
 class SalesPaused(Unavailable):
-    """No order is begun for the moment; `facts["zh"]` and `facts["en"]` say why."""
+    """No order is begun for the moment; `facts["zh"]` and `facts["en"]` say why, where staff paused the sale."""
 
     code = "sales_paused"
 
@@ -28,18 +29,22 @@ class ChangedByAnother(Conflict):
 
 
 def check_sales_open() -> None:
-    """Refuse to begin an order while sales are paused.
+    """Refuse to begin an order while sales are paused, by staff or by a hold.
 
     Raises:
         SalesPaused: they are.
     """
     row = db.session.execute(
-        sa.select(Switch.text_zh, Switch.text_en).where(
-            Switch.name == SwitchName.SALES_PAUSE.value, Switch.is_on.is_(True)
+        sa.select(Switch.name, Switch.text_zh, Switch.text_en).where(
+            Switch.name.in_([SwitchName.SALES_PAUSE.value, SwitchName.HOLD.value]), Switch.is_on.is_(True)
         )
     ).first()
-    if row is not None:
-        raise SalesPaused(zh=row.text_zh, en=row.text_en)
+    if row is None:
+        return
+    if row.name == SwitchName.HOLD:
+        # Its texts are for the staff.
+        raise SalesPaused
+    raise SalesPaused(zh=row.text_zh, en=row.text_en)
 
 
 def switches() -> dict[SwitchName, Switch]:
@@ -89,25 +94,32 @@ class Board:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._read_at: datetime | None = None
-        self._texts: Mapping[SwitchName, tuple[str, str]] = {}
+        self._on: Mapping[str, Any] = {}
 
     def text(self, name: SwitchName, locale: str) -> str | None:
         """Return what a switch says in the language of `locale`; None while it is off."""
-        found = self._current().get(name)
-        return None if found is None else found[1 if locale.startswith("en") else 0]
+        found = self._current().get(name.value)
+        return None if found is None else str(found.text_en if locale.startswith("en") else found.text_zh)
 
-    def _current(self) -> Mapping[SwitchName, tuple[str, str]]:
+    def since(self, name: SwitchName) -> datetime | None:
+        """Return since when a switch is on (UTC); None while it is off."""
+        found = self._current().get(name.value)
+        return None if found is None else found.changed_at
+
+    def _current(self) -> Mapping[str, Any]:
         now = clock.now()
         with self._lock:
             if self._read_at is not None and timedelta(0) <= now - self._read_at < _KEPT:
-                return self._texts
+                return self._on
             self._read_at = now
         # Read outside the lock: the others go on with what they have.
         rows = db.session.execute(
-            sa.select(Switch.name, Switch.text_zh, Switch.text_en).where(Switch.is_on.is_(True))
+            sa.select(Switch.name, Switch.text_zh, Switch.text_en, Switch.changed_at).where(
+                Switch.is_on.is_(True)
+            )
         )
-        self._texts = {SwitchName(row.name): (row.text_zh, row.text_en) for row in rows}
-        return self._texts
+        self._on = {row.name: row for row in rows}
+        return self._on
 
     def forget(self) -> None:
         """Read the switches again at the next use."""

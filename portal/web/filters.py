@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from flask import Flask, request
-from flask_babel import get_locale, ngettext
+from flask_babel import get_locale, gettext, ngettext
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
 from portal.kit import clock, wording
-from portal.switchboard.models import SwitchName
+from portal.switchboard.models import OF_STAFF, SwitchName
 from portal.web.tools import tools
 
 _COVERS = 6
@@ -102,8 +102,18 @@ def chosen_theme() -> str | None:
 def shop_notices() -> list[str]:
     """Return what the shop tells every visitor: a banner, and why nothing is sold."""
     board, locale = tools().board, language()
-    texts = (board.text(name, locale) for name in SwitchName)
+    texts = [board.text(name, locale) for name in OF_STAFF]
+    if board.since(SwitchName.HOLD) is not None:
+        texts.append(hold_notice())
     return [text for text in texts if text]
+
+
+def hold_notice() -> str:
+    """Return what learners are told while the portal is on hold after a restored backup."""
+    return gettext(
+        "We are restoring our records: nothing can be bought for the moment. Whoever has paid gets the license and need not "
+        "pay again; what is missing follows when we are done."
+    )
 
 
 def init_filters(app: Flask) -> None:

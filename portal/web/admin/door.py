@@ -7,6 +7,7 @@ from flask import Blueprint, current_app, request
 from portal.learners.addresses import masked
 from portal.staff.permissions import Permission, may
 from portal.staff.second_factor import is_fresh
+from portal.switchboard.models import SwitchName
 from portal.web.admin.navigation import entries_for
 from portal.web.auth import current_session, reader
 from portal.web.staff import CODE_FIELD, Forbidden
@@ -25,10 +26,12 @@ def refuse_unmarked_views() -> None:
 
 @bp.context_processor
 def navigation() -> dict[str, Any]:
-    """Give the pages of the admin their navigation."""
+    """Give the pages of the admin their navigation, and what stands above each of them."""
     return {
         "navigation": entries_for(reader()),
         "is_one_person_shop": tools().settings.APPROVAL_ONE_PERSON_SHOP,
+        "hold_since": tools().board.since(SwitchName.HOLD),
+        "hold_reason": tools().board.text(SwitchName.HOLD, "en"),
     }
 
 

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from portal.kit.errors import NotFound
 from portal.learners.sessions import actor
 from portal.staff.permissions import Permission
-from portal.switchboard.models import SwitchName
+from portal.switchboard.models import OF_STAFF, SwitchName
 from portal.switchboard.services import ChangedByAnother, switches, turn
 from portal.web.admin.door import bp
 from portal.web.admin.forms import SwitchForm
@@ -39,7 +39,7 @@ def _page(
     wrong: SwitchName | None = None, form: SwitchForm | None = None, status: int = 200
 ) -> ResponseReturnValue:
     standing = switches()
-    forms = {name: SwitchForm.of(standing.get(name), name) for name in SwitchName}
+    forms = {name: SwitchForm.of(standing.get(name), name) for name in OF_STAFF}
     if wrong is not None and form is not None:
         forms[wrong] = form
     settings = tools().settings
@@ -73,7 +73,7 @@ def settings() -> ResponseReturnValue:
 @step_up
 def turn_switch(name: str) -> ResponseReturnValue:
     """Turn a switch."""
-    if name not in set(SwitchName):
+    if name not in OF_STAFF:
         raise NotFound
     switch = SwitchName(name)
     form = SwitchForm(prefix=f"{switch.value}-")

@@ -28,6 +28,7 @@ from portal.switchboard.services import SalesPaused
 from portal.tools import Tools
 from portal.transfers.queries import checkout_of
 from portal.web.auth import login_required, required_reader
+from portal.web.filters import hold_notice
 from portal.web.limits import limiter
 from portal.web.tools import tools
 
@@ -80,7 +81,8 @@ def begin(course_id: str, place: Callable[[Person, Course, int | None, Tools], B
         flash(_("This course cannot be bought at the moment."), "warning")
         return redirect(url_for("storefront.course", course_id=course.id), 303)
     except SalesPaused as error:
-        flash(str(error.facts["en" if str(get_locale()) == "en" else "zh"]), "warning")
+        why = error.facts.get("en" if str(get_locale()) == "en" else "zh")
+        flash(str(why) if why else hold_notice(), "warning")
         return redirect(url_for("storefront.course", course_id=course.id), 303)
     except GatewayAway as error:
         page = render_template("checkout/gateway_away.html", course=course)
