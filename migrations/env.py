@@ -1,9 +1,13 @@
-"""How `flask db` runs migrations: on the app's own engine, one transaction each where the database has it."""
+"""How `flask db` runs migrations: on the app's own engine, one transaction each where the database has it.
+
+Elsewhere a run that was killed is completed by the next (`portal/kit/resuming.py`).
+"""
 
 from alembic import context
 from flask import current_app
 
 from portal.kit.db import db
+from portal.kit.resuming import Resumption
 
 # Models register their tables when they are imported; the app imports all of them.
 target_metadata = db.Model.metadata
@@ -28,6 +32,7 @@ def run_online() -> None:
             connection=connection,
             target_metadata=target_metadata,
             transaction_per_migration=True,
+            on_version_apply=Resumption(connection).note_step,
             compare_type=True,
             # SQLite changes a table by copying it.
             render_as_batch=connection.dialect.name == "sqlite",

@@ -1,4 +1,8 @@
-"""${message}"""
+"""${message}
+
+One table, or one change of one. A statement that changes rows must do no harm when it is run twice; what other
+statements did in a run that was killed is found out (portal/kit/resuming.py), if it knows their kind.
+"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,6 +1,8 @@
 """The migrations make the database that the models speak of, and can be taken back."""
 
+import functools
 import io
+import os
 import re
 from contextlib import redirect_stdout
 
@@ -13,8 +15,9 @@ from flask_migrate import downgrade, upgrade
 
 from portal.app import create_app
 from portal.config import ROOT, load_settings
-from portal.kit.db import db
+from portal.kit.db import db, transaction
 from tests.support import databases
+from tests.support.dying import killed_at
 from tests.support.processes import portal_environment
 
 pytestmark = pytest.mark.database
@@ -105,6 +108,71 @@ class TestMigrating:
         made = re.findall(r"CREATE TABLE (?!_alembic_tmp_)", printed.getvalue())
         assert len(made) == len(db.metadata.tables) + 1
         assert tables() == set()
+
+
+# One step of each kind, and which of its statements is the last before the death.
+KILLED = {
+    "0008_create_orders": 2,
+    "0028_add_payments_reserved_fen": 1,
+    "0029_add_payments_refunded_fen": 1,
+    "0038_free_case_kinds": 1,
+    "0040_index_case_status": 1,
+    "0056_guard_audit_rows_update": 1,
+    "0075_drop_orders_product_index": 1,
+    "0079_let_persons_verify_payments": 1,
+    REVISIONS[-1].revision: 1,
+}
+
+
+class TestKilledMidway:
+    """F45: between a statement and the note that its step is done; the next run makes it whole."""
+
+    @pytest.fixture
+    def dies(self, empty_app, tmp_path):
+        """Migrate in a process that is killed after the nth statement; tell whether there were so many."""
+
+        def migrate(deed, nth=1):
+            return killed_at(empty_app, f"migrate.mid:kill:{nth}", deed, tmp_path / "last-words")
+
+        return migrate
+
+    def test_up_and_down(self, session_app, empty_app, dies):
+        killed = KILLED
+        if db.engine.dialect.name == "sqlite":
+            # A step is a transaction there, whatever is in it.
+            killed = {revision: KILLED[revision] for revision in list(KILLED)[:1] + list(KILLED)[-1:]}
+        for revision, nth in killed.items():
+            upgrade(revision=SCRIPTS.get_revision(revision).down_revision)
+            assert dies(functools.partial(upgrade, revision=revision), nth), revision
+        upgrade()
+        with session_app.app_context():
+            whole = structure()
+        assert structure() == whole
+        for revision in reversed(killed):
+            downgrade(revision=revision)
+            before = SCRIPTS.get_revision(revision).down_revision
+            assert dies(functools.partial(downgrade, revision=before)), revision
+        downgrade(revision="base")
+        assert structure() == set()
+
+    @pytest.mark.skipif(not os.environ.get("PROVE"), reason="for make prove")
+    def test_after_every_statement(self, session_app, empty_app, dies):
+        if db.engine.dialect.name == "sqlite":
+            pytest.skip("a step is a transaction there: each run would die at the same statement")
+        deaths = 0
+        while dies(upgrade):
+            deaths += 1
+        assert deaths > len(REVISIONS)
+        with session_app.app_context():
+            whole = structure()
+        assert structure() == whole
+
+    def test_what_stands_in_the_way_of_a_step_is_not_taken_for_its_own(self, empty_app):
+        with transaction() as session:
+            session.execute(sa.text("CREATE TABLE learners (id INTEGER)"))
+        with pytest.raises(sa.exc.OperationalError):
+            upgrade()
+        assert tables() == {"learners"}
 
 
 class TestSchema:

@@ -32,6 +32,7 @@ POINTS = frozenset(
         "mail.after_send",
         "mail.before_send",
         "mend.before_commit",
+        "migrate.mid",
         "notify.after_commit",
         "notify.after_kept",
         "notify.after_verify",

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from flask import Flask
+from flask_migrate import downgrade, upgrade
 
 from portal import jobs
 from portal.batches import services as batches
@@ -258,6 +259,15 @@ def refunding(scene: Scene) -> None:
     assert desk.booked(order_id) == PAID
 
 
+def migrating(scene: Scene) -> None:
+    """Killed between a statement of a migration and its note (F45): the next run completes it."""
+    with scene.app.app_context():
+        downgrade()
+        scene.dies(upgrade)
+        upgrade()
+    scene.delivered(scene.buyer.buy())
+
+
 JOURNEYS: dict[str, list[Callable[[Scene], None]]] = {
     "order": [ordering],
     "notify": [settling, settling_by_sweep],
@@ -276,6 +286,8 @@ JOURNEYS: dict[str, list[Callable[[Scene], None]]] = {
     "mend": [mending],
     "keys": [fetching_keys],
     "refund": [refunding],
+    # Each kind of statement: tests/test_migrations.py.
+    "migrate": [migrating],
 }
 CASES = [
     (point, journey)

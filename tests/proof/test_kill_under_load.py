@@ -24,7 +24,8 @@ def running(tmp_path_factory, database_server):
         yield started
 
 
-@pytest.mark.parametrize("point", sorted(faults.POINTS))
+# Nobody migrates while others buy.
+@pytest.mark.parametrize("point", sorted(faults.POINTS - {"migrate.mid"}))
 def test_killed_while_others_buy(running, point):
     """Some cancel, and some WeChat never tells of, so that every way is gone; the dead are replaced."""
     running.begin_anew()

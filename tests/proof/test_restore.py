@@ -167,7 +167,8 @@ def test_a_restored_portal_learns_on_hold_and_then_goes_on_once(
     clock.travel(days=1)
     shop.work(3)
     assert _outside(shop, sent) == before
-    assert shop.order(past.never_paid).status == OrderStatus.PENDING
+    overdue = shop.order(past.never_paid)
+    assert (overdue.status, overdue.closing) == (OrderStatus.PENDING, None)
 
     status, days = flask("reconcile", "--since", str(beijing.day_of(clock.now()) - timedelta(days=1)))
     assert (status, [day["differences"] for day in days]) == (1, [1])  # the order that nobody remembers

@@ -4,8 +4,8 @@ from alembic import op
 
 from portal.kit.migrating import replace_check
 
-revision = "0094_let_a_hold_be_switched"
-down_revision = "0093_create_transfer_numbers"
+revision = "0095_let_a_hold_be_switched"
+down_revision = "0094_create_course_drafts"
 
 _BEFORE = "name IN ('sales_pause', 'banner')"
 _AFTER = "name IN ('sales_pause', 'banner', 'hold')"
