@@ -76,9 +76,9 @@ class TestRoutes:
 class TestWork:
     def test_every_kind_that_is_added_anywhere_has_a_handler(self):
         added = set()
-        for path, call in called("add"):
-            if ast.unparse(call.func) != "outbox.add":
-                continue
+        for path, call in (*called("add"), *called("ensure")):
+            if ast.unparse(call.func) not in {"outbox.add", "outbox.ensure"} or path.name == "mend.py":
+                continue  # what is mended was added elsewhere
             kind = call.args[0]
             if isinstance(kind, ast.Name):
                 constant = re.search(rf'^{kind.id} = "(\w+)"', path.read_text(encoding="utf-8"), re.MULTILINE)

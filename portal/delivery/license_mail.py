@@ -15,39 +15,17 @@ from portal.licenses.models import Entitlement, License
 from portal.orders.models import Order
 
 
-def _facts(license_id: str) -> Any:
-    return db.session.execute(
-        sa.select(License, Order, Learner, Product)
-        .join(Entitlement, Entitlement.id == License.entitlement_id)
-        .join(Product, Product.id == License.course_id)
-        .outerjoin(Order, Order.id == Entitlement.order_id)
-        .join(Learner, Learner.id == License.learner_id)
-        .where(License.id == license_id)
-    ).first()
-
-
 def mail_license(license_id: str, effect_key: str, mailer: Mailer, settings: Settings) -> None:
     """Mail a license to its owner, in the owner's language; one that was granted comes without a receipt.
 
     Raises:
         MailNotSent: try again later.
     """
-    row = _facts(license_id)
-    if row is None:
+    found = _found(license_id, settings)
+    if found is None:
         return
-    license_, order, learner, product = row
-    message = compose(
-        "license",
-        learner.locale,
-        learner.email,
-        effect_key,
-        settings,
-        order=order,
-        license=license_,
-        course_title=(order or product).title(learner.locale),
-        account_url=f"{settings.PORTAL_BASE_URL}/account/licenses/{license_.id}",
-        download_url=f"{settings.PORTAL_BASE_URL}/account/licenses/{license_.id}/download",
-    )
+    learner, license_, facts = found
+    message = compose("license", learner.locale, learner.email, effect_key, settings, **facts)
     message.add_attachment(license_.text + "\n", subtype="plain", filename=f"{license_.course_id}.lic.txt")
     forbid_open_transaction()
     faults.point("mail.before_send")
@@ -61,20 +39,32 @@ def mail_license_revoked(license_id: str, effect_key: str, mailer: Mailer, setti
     Raises:
         MailNotSent: try again later.
     """
-    row = _facts(license_id)
-    if row is None:
+    found = _found(license_id, settings)
+    if found is None:
         return
-    license_, order, learner, product = row
-    message = compose(
-        "license_revoked",
-        learner.locale,
-        learner.email,
-        effect_key,
-        settings,
-        order=order,
-        license=license_,
-        course_title=(order or product).title(learner.locale),
-        license_url=f"{settings.PORTAL_BASE_URL}/account/licenses/{license_.id}",
-    )
+    learner, _license, facts = found
+    message = compose("license_revoked", learner.locale, learner.email, effect_key, settings, **facts)
     forbid_open_transaction()
     mailer.send(message)
+
+
+def _found(license_id: str, settings: Settings) -> tuple[Learner, License, dict[str, Any]] | None:
+    """Return the owner, the license, and what a mail about it says."""
+    row = db.session.execute(
+        sa.select(License, Order, Learner, Product)
+        .join(Entitlement, Entitlement.id == License.entitlement_id)
+        .join(Product, Product.id == License.course_id)
+        .outerjoin(Order, Order.id == Entitlement.order_id)
+        .join(Learner, Learner.id == License.learner_id)
+        .where(License.id == license_id)
+    ).first()
+    if row is None:
+        return None
+    license_, order, learner, product = row
+    facts = {
+        "order": order,
+        "license": license_,
+        "course_title": (order or product).title(learner.locale),
+        "license_url": f"{settings.PORTAL_BASE_URL}/account/licenses/{license_.id}",
+    }
+    return learner, license_, facts

@@ -56,24 +56,20 @@ def hasten(effect_key: str, after_seconds: float = 0) -> None:
     )
 
 
-def ensure(kind: str, effect_key: str, subject_id: str | int) -> None:
-    """Have work due, in the running transaction: added when there is none, again when it was done or given up."""
+def ensure(kind: str, effect_key: str, subject_id: str | int, due_at: datetime | None = None) -> None:
+    """Have work due, in the running transaction: added when there is none, again when it was done or given up.
+
+    Args:
+        due_at: when, UTC, also for work that is pending; left out, pending work stays as it is and other is due now.
+    """
     if not is_recorded(effect_key):
-        add(kind, effect_key, subject_id)
+        add(kind, effect_key, subject_id, due_at)
         return
+    again = sa.update(Job).where(Job.effect_key == effect_key)
+    if due_at is None:
+        again = again.where(Job.status != JobStatus.PENDING.value)
     db.session.execute(
-        sa.update(Job)
-        .where(Job.effect_key == effect_key, Job.status != JobStatus.PENDING.value)
-        .values(status=JobStatus.PENDING.value, due_at=clock.now(), done_at=None)
-    )
-
-
-def put_off(effect_key: str, due_at: datetime) -> None:
-    """Have work that is on record due at another moment, in the running transaction, also when it was done before."""
-    db.session.execute(
-        sa.update(Job)
-        .where(Job.effect_key == effect_key)
-        .values(status=JobStatus.PENDING.value, due_at=due_at, done_at=None)
+        again.values(status=JobStatus.PENDING.value, due_at=due_at or clock.now(), done_at=None)
     )
 
 

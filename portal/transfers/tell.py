@@ -99,11 +99,8 @@ def _replace_picture(transfer: Transfer, picture: Stripped) -> None:
 
 def expect_decision(transfer: Transfer) -> None:
     """Have somebody alarmed when nobody decides within three days from now, in the running transaction."""
-    key, due_at = f"transfer_overdue:{transfer.id}", clock.now() + _OVERDUE_AFTER
-    if outbox.is_recorded(key):
-        outbox.put_off(key, due_at)
-    else:
-        outbox.add("transfer_overdue", key, transfer.id, due_at=due_at)
+    key = f"transfer_overdue:{transfer.id}"
+    outbox.ensure("transfer_overdue", key, transfer.id, due_at=clock.now() + _OVERDUE_AFTER)
 
 
 def transfer_for_update(transfer_id: int) -> Transfer:

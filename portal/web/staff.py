@@ -175,6 +175,11 @@ def required_staff() -> Learner:
     return required_learner()
 
 
+def staff_key() -> str:
+    """Return whose count the limit of a view behind `staff_may` is: each member of staff has one."""
+    return f"staff:{required_staff().id}"
+
+
 def scope(permission: Permission) -> Scope:
     """Return how far a permission of whoever is asking reaches, for a view behind `staff_may`.
 

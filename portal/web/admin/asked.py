@@ -13,6 +13,7 @@ from portal.kit.errors import Invalid
 
 Choice = TypeVar("Choice", bound=StrEnum)
 _DAY = re.compile(r"20\d\d-\d\d-\d\d", re.ASCII)
+_ROW = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 class BadFilter(Invalid):
@@ -48,6 +49,18 @@ def day(given: Mapping[str, str], name: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         raise BadFilter(name) from None
+
+
+def before(given: Mapping[str, str]) -> int | None:
+    """Return the row that the page before ended with, None for the first page.
+
+    Raises:
+        BadFilter: it is no row's number.
+    """
+    text = given.get("before")
+    if text is not None and not _ROW.fullmatch(text):
+        raise BadFilter("before")
+    return int(text) if text else None
 
 
 def one_of(given: Mapping[str, str], name: str, choices: type[Choice]) -> Choice | None:

@@ -21,19 +21,15 @@ from portal.transfers.queries import ToDo
 from portal.transfers.tell import AlreadyDecided
 from portal.web.admin import asked
 from portal.web.admin.confirmation_forms import ReceivedForm, WhyForm
+from portal.web.admin.decisions import not_decided
 from portal.web.admin.door import bp
 from portal.web.limits import limiter
-from portal.web.staff import required_staff, staff_may, step_up
+from portal.web.staff import required_staff, staff_key, staff_may, step_up
 from portal.web.tools import tools
 from portal.web.uploads import picture_response, takes_picture
 
 _PAGE = 50
 _REFERENCE = re.compile(r"[0-9A-Z]{8}", re.ASCII)
-_BEFORE = re.compile(r"[0-9]{1,18}", re.ASCII)
-
-
-def _person() -> str:
-    return f"account:{required_staff().id}"
 
 
 def _visible() -> Collection[str] | None:
@@ -61,14 +57,12 @@ def _typed(text: str | None) -> str | None:
 def confirmations() -> str:
     """List transfers, newest first: those that wait for somebody, unless asked for others."""
     given = asked.asked(("status", "reference", "before"))
-    before = given.get("before")
-    if before is not None and not _BEFORE.fullmatch(before):
-        raise Invalid("before")
+    before = asked.before(given)
     reference = _typed(given.get("reference"))
     which = asked.one_of(given, "status", ToDo)
     if which is None and reference is None and "status" not in request.args:
         which = ToDo.OPEN
-    rows = queries.transfer_rows(which, reference, int(before) if before else None, _PAGE + 1, _visible())
+    rows = queries.transfer_rows(which, reference, before, _PAGE + 1, _visible())
     return render_template(
         "admin/confirmations/list.html",
         rows=rows[:_PAGE],
@@ -127,11 +121,6 @@ def _to(reference: str) -> ResponseReturnValue:
     return redirect(url_for(".confirmation", reference=reference), 303)
 
 
-def _decided(reference: str) -> ResponseReturnValue:
-    flash(_("This was decided meanwhile."), "warning")
-    return _page(reference, 409)
-
-
 def _tell_outcome(status: TransferStatus) -> None:
     """Say what came of it."""
     if status is TransferStatus.CONFIRMED:
@@ -144,7 +133,7 @@ def _tell_outcome(status: TransferStatus) -> None:
 
 @bp.post("/confirmations/<reference>/check")
 @staff_may(Permission.CONFIRM_PAYMENTS)
-@limiter.limit("10 per minute", key_func=_person)
+@limiter.limit("10 per minute", key_func=staff_key)
 @step_up
 @takes_picture
 def check_confirmation(reference: str) -> ResponseReturnValue:
@@ -166,32 +155,25 @@ def check_confirmation(reference: str) -> ResponseReturnValue:
     except NumberUsed as error:
         form.number.errors = [_("This number stands for %(what)s already.", what=error.facts["what"])]
         return _page(reference, 409, form)
-    except OwnRequest:
-        flash(_("This is your own purchase: another person has to confirm it."), "error")
-        return _page(reference, 403)
-    except AlreadyDecided:
-        return _decided(reference)
+    except (OwnRequest, AlreadyDecided) as error:
+        own = _("This is your own purchase: another person has to confirm it.")
+        return not_decided(error, _page, reference, own)
     _tell_outcome(status)
     return _to(reference)
 
 
 @bp.post("/confirmations/<reference>/approve")
 @staff_may(Permission.APPROVE)
-@limiter.limit("10 per minute", key_func=_person)
+@limiter.limit("10 per minute", key_func=staff_key)
 @step_up
 def approve_confirmation(reference: str) -> ResponseReturnValue:
     """Agree with what another entered, exactly as it was shown."""
     shown = request.form.get("digest", "")[:64]
     try:
         status = confirm.approve_transfer(required_staff(), _known(reference), shown, _visible(), tools())
-    except OwnRequest:
-        flash(_("Another person has to agree: you entered it, or it is your own purchase."), "error")
-        return _page(reference, 403)
-    except ChangedSinceAsked:
-        flash(_("This is not what you were shown. Look again before you decide."), "error")
-        return _page(reference, 409)
-    except AlreadyDecided:
-        return _decided(reference)
+    except (OwnRequest, ChangedSinceAsked, AlreadyDecided) as error:
+        own = _("Another person has to agree: you entered it, or it is your own purchase.")
+        return not_decided(error, _page, reference, own)
     _tell_outcome(status)
     return _to(reference)
 
@@ -220,7 +202,7 @@ def _with_reason(reference: str, act: Any, done: str) -> ResponseReturnValue:
         return _page(reference, 422, why=form)
     try:
         act(required_staff(), reference, str(form.reason.data), _visible())
-    except AlreadyDecided:
-        return _decided(reference)
+    except AlreadyDecided as error:
+        return not_decided(error, _page, reference)
     flash(done, "success")
     return _to(reference)

@@ -1,5 +1,7 @@
 """`/admin/courses/<id>/drafts`: changes that an instructor prepares and an admin approves."""
 
+from functools import partial
+
 from flask import flash, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -12,19 +14,16 @@ from portal.staff.permissions import Permission, may
 from portal.web.admin.addresses import known_id
 from portal.web.admin.course_words import changes_of, state_of
 from portal.web.admin.courses import course_page, edited_meanwhile, seen_course, wanted
+from portal.web.admin.decisions import not_decided
 from portal.web.admin.door import bp
 from portal.web.admin.forms import ActForm, CourseForm
 from portal.web.limits import limiter
-from portal.web.staff import Forbidden, required_staff, staff_may, step_up
-
-
-def _person() -> str:
-    return f"account:{required_staff().id}"
+from portal.web.staff import Forbidden, required_staff, staff_key, staff_may, step_up
 
 
 @bp.post("/courses/<course_id>/drafts")
 @staff_may(Permission.DRAFT_COURSES)
-@limiter.limit("10 per minute", key_func=_person)
+@limiter.limit("10 per minute", key_func=staff_key)
 def prepare_course_draft(course_id: str) -> ResponseReturnValue:
     """Keep a change until an admin approves it; the course stays as it is."""
     course, form = seen_course(course_id), CourseForm()
@@ -67,11 +66,6 @@ def _page(
     return make_response(page, status)
 
 
-def _decided(course_id: str, draft_id: str) -> ResponseReturnValue:
-    flash(_("This was decided meanwhile."), "warning")
-    return _page(course_id, draft_id, 409)
-
-
 @bp.get("/courses/<course_id>/drafts/<draft_id>")
 @staff_may(Permission.SEE_COURSES)
 def course_draft(course_id: str, draft_id: str) -> ResponseReturnValue:
@@ -86,8 +80,8 @@ def approve_course_draft(course_id: str, draft_id: str) -> ResponseReturnValue:
     """Make the course what the draft says, which nobody can change any more."""
     try:
         approve_draft(seen_course(course_id).id, known_id(draft_id), actor(required_staff()))
-    except NotWaiting:
-        return _decided(course_id, draft_id)
+    except NotWaiting as error:
+        return not_decided(error, partial(_page, course_id), draft_id)
     except EditedByAnother:
         flash(_("The course was changed after this was prepared. Have it prepared anew."), "error")
         return _page(course_id, draft_id, 409)
@@ -108,7 +102,7 @@ def refuse_course_draft(course_id: str, draft_id: str) -> ResponseReturnValue:
         return _page(course_id, draft_id, 422, form)
     try:
         refuse_draft(course.id, draft.public_id, str(form.reason.data), actor(person))
-    except NotWaiting:
-        return _decided(course_id, draft_id)
+    except NotWaiting as error:
+        return not_decided(error, partial(_page, course_id), draft_id)
     flash(_("The course stays as it is."), "success")
     return _to(course_id, draft_id)

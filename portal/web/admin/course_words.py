@@ -57,7 +57,7 @@ def _shown(key: str, value: Any) -> Any:
     if key == "price_fen":
         return wording.price_text(value) if value else _("Free")
     if key == "is_on_sale":
-        return _("On sale") if value else _("Withdrawn")
+        return _("On sale") if value else _("Not on sale")
     return value
 
 

@@ -14,7 +14,7 @@ from portal.grants import queries, services
 from portal.grants.errors import BadList, BadReference, NotWaiting, ReferenceKnown, ReferenceUsed
 from portal.grants.lists import LARGEST_LIST, Line, dry_run, read_list, worth_of
 from portal.grants.models import GrantStatus
-from portal.kit.errors import Invalid, NotFound
+from portal.kit.errors import NotFound
 from portal.learners.models import Learner
 from portal.learners.queries import learner_with
 from portal.licenses.key_ring import NoSigningKey
@@ -23,7 +23,9 @@ from portal.licenses.services import AlreadyOwned
 from portal.payments.rights import NotActive
 from portal.staff.courses import courses_within
 from portal.staff.permissions import Permission, may
+from portal.web.admin import asked
 from portal.web.admin.addresses import known_id
+from portal.web.admin.decisions import not_decided
 from portal.web.admin.door import bp
 from portal.web.admin.forms import BulkForm, GrantForm, LicenseActForm
 from portal.web.staff import Forbidden, required_staff, staff_may, step_up
@@ -48,14 +50,11 @@ _PROBLEMS = {
 @staff_may(Permission.REQUEST_GRANTS)
 def grants() -> str:
     """List grants, newest first; those that wait for a second person by a filter."""
-    status, before = request.args.get("status") or None, request.args.get("before")
-    if status is not None and status not in set(GrantStatus):
-        raise Invalid("status")
-    if before is not None and not (before.isascii() and before.isdigit() and len(before) < 19):
-        raise Invalid("before")
+    given = asked.asked(("status", "before"))
+    status, before = asked.one_of(given, "status", GrantStatus), asked.before(given)
     rows = queries.grants(
-        GrantStatus(status) if status else None,
-        int(before) if before else None,
+        status,
+        before,
         _PAGE + 1,
         None if may(required_staff(), Permission.APPROVE) else required_staff().id,
     )
@@ -275,15 +274,8 @@ def approve_grant(grant_id: str) -> ResponseReturnValue:
         services.approve_grant(
             required_staff(), known_id(grant_id), request.form.get("digest", "")[:64], tools()
         )
-    except OwnRequest:
-        flash(_("Another person has to approve this: you asked for it."), "error")
-        return _page(grant_id, 403)
-    except ChangedSinceAsked:
-        flash(_("This is not what you were shown. Look again before you decide."), "error")
-        return _page(grant_id, 409)
-    except NotWaiting:
-        flash(_("This was decided meanwhile."), "warning")
-        return _page(grant_id, 409)
+    except (OwnRequest, ChangedSinceAsked, NotWaiting) as error:
+        return not_decided(error, _page, grant_id)
     except AlreadyOwned:
         flash(_("The learner has the course meanwhile; refuse this."), "warning")
         return _page(grant_id, 409)
@@ -307,8 +299,7 @@ def refuse_grant(grant_id: str) -> ResponseReturnValue:
         return _page(grant_id, 422, form)
     try:
         services.refuse_grant(required_staff(), row.Grant.public_id, form.reason.data)
-    except NotWaiting:
-        flash(_("This was decided meanwhile."), "warning")
-        return _page(grant_id, 409)
+    except NotWaiting as error:
+        return not_decided(error, _page, grant_id)
     flash(_("It will not be given."), "success")
     return redirect(url_for(".grant", grant_id=grant_id), 303)

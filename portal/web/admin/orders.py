@@ -34,7 +34,7 @@ from portal.web.admin.door import bp
 from portal.web.admin.forms import ActForm, CommentForm
 from portal.web.admin.order_words import events, payment_words
 from portal.web.limits import limiter
-from portal.web.staff import required_staff, staff_may, step_up
+from portal.web.staff import required_staff, staff_key, staff_may, step_up
 from portal.web.tools import tools
 
 _ID = re.compile(r"[0-9a-z]{20}", re.ASCII)
@@ -43,10 +43,6 @@ _FILTERS = ("status", "course", "from", "to", "learner")
 
 def _visible() -> Collection[str] | None:
     return courses_within(required_staff(), Permission.FIND_ORDERS)
-
-
-def _by_person() -> str:
-    return f"staff:{required_staff().id}"
 
 
 def _actor() -> str:
@@ -120,7 +116,7 @@ def search_orders() -> ResponseReturnValue:
 @bp.get("/orders.csv")
 @staff_may(Permission.EXPORT)
 @step_up
-@limiter.limit("5 per hour", key_func=_by_person)
+@limiter.limit("5 per hour", key_func=staff_key)
 def export_orders() -> Response:
     """Send a list as CSV, at most 100,000 orders; when there are more, the last line says so."""
     given = asked.asked(_FILTERS)
@@ -201,7 +197,7 @@ def _back(order_id: str) -> ResponseReturnValue:
 
 @bp.post("/orders/<order_id>/query")
 @staff_may(Permission.QUERY_PAYMENTS)
-@limiter.limit("30 per minute", key_func=_by_person)
+@limiter.limit("30 per minute", key_func=staff_key)
 def query_order(order_id: str) -> ResponseReturnValue:
     """Ask the gateway what became of an order, now."""
     found = _order(order_id)
@@ -241,7 +237,7 @@ def close_order(order_id: str) -> ResponseReturnValue:
 
 @bp.post("/orders/<order_id>/mail")
 @staff_may(Permission.RESEND_MAIL)
-@limiter.limit("30 per hour", key_func=_by_person)
+@limiter.limit("30 per hour", key_func=staff_key)
 def mail_order(order_id: str) -> ResponseReturnValue:
     """Send the license of an order to its owner again."""
     story = story_of(_known_form(order_id), _visible())

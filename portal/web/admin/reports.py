@@ -22,7 +22,7 @@ from portal.staff.second_factor import staff_actor
 from portal.web.admin import asked, charts
 from portal.web.admin.door import bp
 from portal.web.limits import limiter
-from portal.web.staff import required_staff, staff_may, step_up
+from portal.web.staff import required_staff, staff_key, staff_may, step_up
 
 _OFFERED = ("from", "to", "by", "course")
 _DAYS_SHOWN = 30
@@ -132,7 +132,7 @@ def _titles() -> dict[str, str]:
 @bp.get("/reports.csv")
 @staff_may(Permission.EXPORT)
 @step_up
-@limiter.limit("5 per hour", key_func=lambda: f"staff:{required_staff().id}")
+@limiter.limit("5 per hour", key_func=staff_key)
 def export_report() -> Response:
     """Send the sales of a period as CSV, a line for each step of time."""
     wanted, grain, given = _asked()

@@ -9,7 +9,7 @@ from portal.staff.permissions import Permission
 from portal.web.admin.door import bp
 from portal.web.admin.work_words import WORK
 from portal.web.limits import limiter
-from portal.web.staff import required_staff, staff_may
+from portal.web.staff import staff_key, staff_may
 from portal.web.tools import tools
 
 
@@ -33,7 +33,7 @@ def worker() -> str:
 
 @bp.post("/worker/examine")
 @staff_may(Permission.SEE_JOBS)
-@limiter.limit("20 per hour", key_func=lambda: f"staff:{required_staff().id}")
+@limiter.limit("20 per hour", key_func=staff_key)
 def examine_portal() -> str:
     """Look at what the portal stands on, now. The promises read whole tables: those are for `flask doctor`."""
     return _page(examine_surroundings(tools()))
