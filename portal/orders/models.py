@@ -1,7 +1,9 @@
 """The table of orders, and which state may follow which."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Protocol, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -66,7 +68,55 @@ def sources_of(target: OrderStatus) -> list[str]:
     return [source.value for source, targets in MOVES.items() if target in targets]
 
 
-class Order(Base):
+class _Columns(Protocol):
+    """The columns that `OrderReading` looks at."""
+
+    @property
+    def title_zh(self) -> str: ...
+    @property
+    def title_en(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def expires_at(self) -> datetime: ...
+
+
+class OrderReading:
+    """What the columns of an order say, whether all of them were read or only those of `OrderFacts`."""
+
+    __slots__ = ()
+
+    def title(self: _Columns, locale: str) -> str:
+        """Return the title in the language of `locale` (`en…`, else Chinese)."""
+        return self.title_en if locale.startswith("en") else self.title_zh
+
+    @property
+    def is_open(self: _Columns) -> bool:
+        """Tell whether the order still waits for money."""
+        return self.status == OrderStatus.PENDING
+
+    @property
+    def was_paid(self: _Columns) -> bool:
+        """Tell whether the money for this order was ever confirmed, given back or not."""
+        return self.status in {OrderStatus.PAID, OrderStatus.COMPLETED, OrderStatus.REFUNDED}
+
+    @property
+    def is_paid(self: _Columns) -> bool:
+        """Tell whether the money for this order is confirmed."""
+        return self.status in {OrderStatus.PAID, OrderStatus.COMPLETED}
+
+    @property
+    def is_past_deadline(self: _Columns) -> bool:
+        """Tell whether the time to pay is over, whether or not the order has been closed yet."""
+        return clock.now() >= self.expires_at
+
+    @property
+    def time_left(self: _Columns) -> timedelta:
+        """Return how long the learner can still pay; zero when over."""
+        return max(self.expires_at - clock.now(), timedelta(0))
+
+
+class Order(OrderReading, Base):
     """One purchase by one learner. `open_key` keeps a learner to one open order for a product."""
 
     __tablename__ = "orders"
@@ -110,31 +160,31 @@ class Order(Base):
     completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    def title(self, locale: str) -> str:
-        """Return the title in the language of `locale` (`en…`, else Chinese)."""
-        return self.title_en if locale.startswith("en") else self.title_zh
 
-    @property
-    def is_open(self) -> bool:
-        """Tell whether the order still waits for money."""
-        return self.status == OrderStatus.PENDING
+@dataclass(frozen=True, slots=True)
+class OrderFacts(OrderReading):
+    """What a learner's pages and the API tell of an order: columns of its row, named and typed as those."""
 
-    @property
-    def was_paid(self) -> bool:
-        """Tell whether the money for this order was ever confirmed, given back or not."""
-        return self.is_paid or self.status == OrderStatus.REFUNDED
+    id: int
+    public_id: str
+    product_id: str
+    product_kind: str
+    title_zh: str
+    title_en: str
+    amount_fen: int
+    currency: str
+    license_days: int
+    max_downloads: int
+    mode: str
+    status: str
+    closing: str | None
+    refund_state: str | None
+    version: int
+    created_at: datetime
+    expires_at: datetime
+    paid_at: datetime | None
+    closed_at: datetime | None
 
-    @property
-    def is_paid(self) -> bool:
-        """Tell whether the money for this order is confirmed."""
-        return self.status in {OrderStatus.PAID, OrderStatus.COMPLETED}
 
-    @property
-    def is_past_deadline(self) -> bool:
-        """Tell whether the time to pay is over, whether or not the order has been closed yet."""
-        return clock.now() >= self.expires_at
-
-    @property
-    def time_left(self) -> timedelta:
-        """Return how long the learner can still pay; zero when over."""
-        return max(self.expires_at - clock.now(), timedelta(0))
+AnyOrder: TypeAlias = Order | OrderFacts
+"""An order, whether the whole row was read or only what is in `OrderFacts`."""

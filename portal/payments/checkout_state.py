@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from portal.kit import clock
-from portal.licenses.models import License
-from portal.orders.models import Order, OrderStatus, RefundState
-from portal.payments.models import Payment, PaymentStatus, TransferStatus
-from portal.payments.queries import Purchase
+from portal.orders.models import OrderFacts, OrderStatus, RefundState
+from portal.payments.models import PaymentStatus, TransferStatus
+from portal.payments.queries import LicenseFacts, PaymentFacts, Purchase
 
 _DELIVERY_IS_LATE_AFTER = 60
 _SLOWEST = 15
@@ -116,17 +115,17 @@ class CheckoutPage:
     transfer: TransferFacts | None = None
 
     @property
-    def order(self) -> Order:
+    def order(self) -> OrderFacts:
         """The order."""
         return self.purchase.order
 
     @property
-    def payment(self) -> Payment | None:
+    def payment(self) -> PaymentFacts | None:
         """The attempt that matters now: the open one, else the latest."""
         return self.purchase.payment
 
     @property
-    def license(self) -> License | None:
+    def license(self) -> LicenseFacts | None:
         """The license, once made."""
         return self.purchase.license
 

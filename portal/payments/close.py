@@ -20,7 +20,7 @@ from portal.gateways.base import (
 )
 from portal.kit import clock, faults
 from portal.kit.db import changed_one, db, transactional
-from portal.orders.models import Order, OrderStatus
+from portal.orders.models import AnyOrder, Order, OrderStatus
 from portal.orders.services import begin_closing, move_order
 from portal.outbox import services as outbox
 from portal.payments.attempts import LIVE, TRANSFER, end_attempt, live_attempt
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 _QUERY_PACE = timedelta(seconds=5)
 
 
-def check_order(order: Order, tools: Tools) -> bool:
+def check_order(order: AnyOrder, tools: Tools) -> bool:
     """Really ask the gateway whether an order was paid, at most once in 5 seconds however many ask.
 
     An attempt without a code is opened instead. Returns whether the gateway gave an answer now.
@@ -112,7 +112,7 @@ def _may_call(payment_id: int) -> bool:
 
 
 @transactional
-def start_closing(order: Order, how: OrderStatus, actor: str, reason: str | None = None) -> bool:
+def start_closing(order: AnyOrder, how: OrderStatus, actor: str, reason: str | None = None) -> bool:
     """Mark a pending order as closing and put the work on record; return whether it was open.
 
     Args:

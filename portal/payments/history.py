@@ -17,10 +17,10 @@ from portal.kit.errors import NotFound
 from portal.learners.models import Learner
 from portal.learners.sessions import Person
 from portal.licenses.models import Entitlement, License
-from portal.orders.models import Order, OrderStatus, RefundState
+from portal.orders.models import AnyOrder, Order, OrderFacts, OrderStatus, RefundState
 from portal.outbox.models import Job
 from portal.payments.models import Payment, PaymentStatus
-from portal.payments.queries import Purchase, mail_job_of, purchase_of
+from portal.payments.queries import LicenseFacts, Purchase, mail_job_of, purchase_of
 
 PAGE_SIZE = 20
 
@@ -66,7 +66,7 @@ class OrderLine(NamedTuple):
         return _state(self.status, self.closing, self.expires_at, self.refund_state, self.refunded_fen or 0)
 
 
-def order_state(order: Order, refunded_fen: int) -> str:
+def order_state(order: AnyOrder, refunded_fen: int) -> str:
     """Return the state of an order in one word of the checkout's vocabulary.
 
     Args:
@@ -138,12 +138,12 @@ class OrderHistory:
     mailing: Job | None
 
     @property
-    def order(self) -> Order:
+    def order(self) -> OrderFacts:
         """The order."""
         return self.purchase.order
 
     @property
-    def license(self) -> License | None:
+    def license(self) -> LicenseFacts | None:
         """The license, once made."""
         return self.purchase.license
 

@@ -1,9 +1,11 @@
 """Reads about purchases: an order together with its attempt, its license and what went wrong."""
 
 import functools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -17,15 +19,16 @@ from portal.kit.db import db, read, table_of
 from portal.kit.errors import NotFound
 from portal.learners.sessions import Person
 from portal.licenses.models import Entitlement, License
-from portal.orders.models import Order, OrderStatus
+from portal.orders.models import Order, OrderFacts, OrderStatus
 from portal.outbox.models import Job
 from portal.payments.models import Payment
 
 Row = TypeVar("Row")
+Facts = TypeVar("Facts", "PaymentFacts", "LicenseFacts", "Sums")
 _MONEY_CASES = (CaseKind.MISMATCH.value, CaseKind.DUPLICATE.value, CaseKind.LATE_UNWANTED.value)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sums:
     """What was paid, in fen; what of it refunds hold, what is back included; and what is back."""
 
@@ -34,13 +37,36 @@ class Sums:
     refunded_fen: int
 
 
+@dataclass(frozen=True, slots=True)
+class PaymentFacts:
+    """What is told of an attempt: columns of its row. `qr_svg` is there when it was asked for."""
+
+    id: int
+    gateway: str
+    status: str
+    code_url: str | None
+    failure_code: str | None
+    qr_svg: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseFacts:
+    """What is told of a license: columns of its row."""
+
+    id: str
+    course_id: str
+    text: str
+    issued_at: datetime
+    expires_at: datetime
+
+
 @dataclass(frozen=True)
 class Purchase:
     """An order and what belongs to it. `payment` is the open attempt, else the latest."""
 
-    order: Order
-    payment: Payment | None
-    license: License | None
+    order: OrderFacts
+    payment: PaymentFacts | None
+    license: LicenseFacts | None
     was_code_shown: bool
     has_refund_due: bool
     """Money came that could not be applied and waits for a person or a refund."""
@@ -57,12 +83,15 @@ def purchase_of(learner: Person, order_public_id: str, *, with_qr: bool = False)
     Raises:
         NotFound: when there is none, or it is another's.
     """
-    row = db.session.execute(
-        _purchase(with_qr), {"public_id": order_public_id, "learner_id": learner.id}
-    ).first()
-    if row is None:
+    rows = read(_purchase(with_qr), {"public_id": order_public_id, "learner_id": learner.id})
+    if not rows:
         raise NotFound
-    order, payment, license_, was_code_shown, has_refund_due, returned_fen, *sums = row
+    columns = iter(rows[0])
+    order = OrderFacts(*islice(columns, len(fields(OrderFacts))))
+    payment = _next(PaymentFacts, columns)
+    license_ = _next(LicenseFacts, columns)
+    bought_by = _next(Sums, columns)
+    was_code_shown, has_refund_due, returned_fen = columns
     return Purchase(
         order=order,
         payment=payment,
@@ -70,47 +99,57 @@ def purchase_of(learner: Person, order_public_id: str, *, with_qr: bool = False)
         was_code_shown=was_code_shown,
         has_refund_due=has_refund_due,
         buyer_tag=learner.tag,
-        bought_by=Sums(*sums) if sums[0] is not None else None,
+        bought_by=bought_by,
         returned_fen=int(returned_fen or 0),
     )
 
 
+def _next(kind: type[Facts], columns: Iterator[Any]) -> Facts | None:
+    """Return what the next columns are of; None when the row they would come from is not there."""
+    values = list(islice(columns, len(fields(kind))))
+    return None if values[0] is None else kind(*values)
+
+
 @functools.cache
-def _purchase(with_qr: bool) -> Any:
+def _purchase(with_qr: bool) -> sa.Select[Any]:
     """Return the one statement that reads an order with all that belongs to it."""
-    attempt = sa.orm.aliased(Payment)
-    latest = sa.select(sa.func.max(attempt.id)).where(attempt.order_id == Order.id).scalar_subquery()
-    bought_by = sa.orm.aliased(Payment)
-    returned = sa.select(sa.func.sum(attempt.refunded_fen)).where(attempt.order_id == Order.id)
-    was_shown = sa.exists().where(attempt.order_id == Order.id, attempt.code_url.is_not(None))
+    orders, payments, rights, licenses = map(table_of, (Order, Payment, Entitlement, License))
+    attempt, bought_by = payments.alias(), payments.alias()
+    latest = sa.select(sa.func.max(attempt.c.id)).where(attempt.c.order_id == orders.c.id).scalar_subquery()
+    returned = sa.select(sa.func.sum(attempt.c.refunded_fen)).where(attempt.c.order_id == orders.c.id)
+    was_shown = sa.exists().where(attempt.c.order_id == orders.c.id, attempt.c.code_url.is_not(None))
+    payment = _columns(payments, PaymentFacts)
     return (
         sa.select(
-            Order,
-            Payment,
-            License,
+            *_columns(orders, OrderFacts),
+            *(payment if with_qr else [*payment[:-1], sa.null()]),
+            *_columns(licenses, LicenseFacts),
+            *_columns(bought_by, Sums),
             was_shown,
             refund_is_due(),
             returned.scalar_subquery(),
-            bought_by.amount_fen,
-            bought_by.reserved_fen,
-            bought_by.refunded_fen,
         )
-        .select_from(Order)
-        .outerjoin(Payment, Payment.id == latest)
-        .outerjoin(Entitlement, Entitlement.order_id == Order.id)
-        .outerjoin(License, License.active_key == Entitlement.id)
-        .outerjoin(bought_by, bought_by.id == Entitlement.payment_id)
-        .where(Order.public_id == sa.bindparam("public_id"), Order.learner_id == sa.bindparam("learner_id"))
-        .options(sa.orm.defer(Payment.request), *([] if with_qr else [sa.orm.defer(Payment.qr_svg)]))
-        # What another transaction changed since must show, whatever this session read before.
-        .execution_options(populate_existing=True)
+        .select_from(orders)
+        .outerjoin(payments, payments.c.id == latest)
+        .outerjoin(rights, rights.c.order_id == orders.c.id)
+        .outerjoin(licenses, licenses.c.active_key == rights.c.id)
+        .outerjoin(bought_by, bought_by.c.id == rights.c.payment_id)
+        .where(
+            orders.c.public_id == sa.bindparam("public_id"), orders.c.learner_id == sa.bindparam("learner_id")
+        )
     )
+
+
+def _columns(table: sa.FromClause, kind: type[Any]) -> list[sa.ColumnElement[Any]]:
+    return [table.c[field.name] for field in fields(kind)]
 
 
 def refund_is_due() -> sa.ColumnElement[bool]:
     """Return the condition that money came for an order which buys nothing and waits for its way back."""
     return sa.exists().where(
-        Case.order_id == Order.id, Case.kind.in_(_MONEY_CASES), Case.status == CaseStatus.OPEN.value
+        Case.order_id == Order.id,
+        Case.kind.in_([sa.literal(kind) for kind in _MONEY_CASES]),
+        Case.status == CaseStatus.OPEN.value,
     )
 
 
@@ -121,7 +160,13 @@ def order_id_of(order_public_id: str) -> int:
 
 _orders = table_of(Order).c
 _POLL = sa.select(
-    _orders.version, _orders.status, _orders.closing, _orders.expires_at, _orders.paid_at, _orders.created_at
+    _orders.public_id,
+    _orders.version,
+    _orders.status,
+    _orders.closing,
+    _orders.expires_at,
+    _orders.paid_at,
+    _orders.created_at,
 ).where(_orders.public_id == sa.bindparam("public_id"), _orders.learner_id == sa.bindparam("learner_id"))
 
 

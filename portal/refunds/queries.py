@@ -13,7 +13,7 @@ from portal.kit.db import db
 from portal.kit.errors import NotFound
 from portal.learners.models import Learner
 from portal.ledger.services import SALES, payments_credited_to
-from portal.orders.models import Order, OrderStatus
+from portal.orders.models import AnyOrder, Order, OrderStatus
 from portal.payments.attempts import TRANSFER
 from portal.payments.models import Payment, PaymentStatus
 from portal.refunds.models import LicenseEffect, Refund, RefundStatus
@@ -121,7 +121,7 @@ def _refundable(payment: Payment, order: Order, is_purchase: bool) -> Refundable
     return Refundable(payment, order, is_purchase, parts, next_at)
 
 
-def may_learner_ask(order: Order, refundables: Sequence[Refundable]) -> bool:
+def may_learner_ask(order: AnyOrder, refundables: Sequence[Refundable]) -> bool:
     """Tell whether the order's page offers the learner to ask for the money back."""
     if order.status not in (OrderStatus.PAID, OrderStatus.COMPLETED):
         return False

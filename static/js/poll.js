@@ -12,7 +12,8 @@ const announcer = document.querySelector("[data-announcer]");
 
 const startedAt = Date.now();
 let nextMs = Number(page?.dataset.nextMs);
-let etag = null;
+// What the page was drawn with: the first poll, too, is told of changes only.
+let etag = page?.dataset.tag ? `"${page.dataset.tag}"` : null;
 let failures = 0;
 let timer = null;
 let isAsking = false;

@@ -7,11 +7,10 @@ from flask import Flask, render_template
 from flask_babel import force_locale
 
 from portal.kit import clock
-from portal.licenses.models import License
-from portal.orders.models import Order
+from portal.orders.models import OrderFacts
 from portal.payments.checkout_state import CheckoutPage, CheckoutState, TransferFacts
-from portal.payments.models import Payment, TransferStatus
-from portal.payments.queries import Purchase, Sums
+from portal.payments.models import TransferStatus
+from portal.payments.queries import LicenseFacts, PaymentFacts, Purchase, Sums
 
 _STATUS = {
     CheckoutState.DELIVERING: "paid",
@@ -49,10 +48,11 @@ _LATE = timedelta(minutes=5)
 def checkout_in(state: CheckoutState, was_code_shown: bool = True) -> CheckoutPage:
     """Return a checkout that is in `state`."""
     now = clock.now()
-    order = Order(
+    order = OrderFacts(
         id=1,
         public_id="8k3hq2v9x0m4t7w1c5zr",
         product_id="cpp-primer-5th",
+        product_kind="course",
         title_zh="C++ Primer 第五版",
         title_en="C++ Primer, 5th Edition",
         amount_fen=9900,
@@ -67,6 +67,7 @@ def checkout_in(state: CheckoutState, was_code_shown: bool = True) -> CheckoutPa
         created_at=now,
         expires_at=now + timedelta(minutes=30),
         paid_at=now - _LATE if state is CheckoutState.DELIVERY_DELAYED else now,
+        closed_at=None,
     )
     purchase = Purchase(
         order=order,
@@ -104,19 +105,29 @@ def _bought_by(state: CheckoutState) -> Sums | None:
     return Sums(9900, *_SUMS[state]) if state in _SUMS else None
 
 
-def _payment(state: CheckoutState) -> Payment | None:
+def _payment(state: CheckoutState) -> PaymentFacts | None:
     if state is CheckoutState.PREPARING:
         return None
     failure = "SYSTEM_ERROR" if state is CheckoutState.GATEWAY_DOWN else None
-    return Payment(
-        status="open" if state is CheckoutState.AWAITING_PAYMENT else "created", failure_code=failure
+    return PaymentFacts(
+        id=1,
+        gateway="wechat_pay",
+        status="open" if state is CheckoutState.AWAITING_PAYMENT else "created",
+        code_url=None,
+        failure_code=failure,
+        qr_svg=None,
     )
 
 
-def _license() -> License:
+def _license() -> LicenseFacts:
     text = f"{'eyJpZCI6' * 60}|{'c2lnbmF0dXJl' * 28}"
-    return License(
-        id="2f6c0b3e-7d0f-4b5e-9f44-1c9a4c1a9d10", text=text, expires_at=clock.now() + timedelta(days=365)
+    now = clock.now()
+    return LicenseFacts(
+        id="2f6c0b3e-7d0f-4b5e-9f44-1c9a4c1a9d10",
+        course_id="cpp-primer-5th",
+        text=text,
+        issued_at=now,
+        expires_at=now + timedelta(days=365),
     )
 
 
@@ -134,6 +145,7 @@ def drawn(
         "device": "desktop",
         "next_ms": 600_000,
         "refresh_count": 0,
+        "tag": "3-pending-00-zh_Hans_CN-desktop",
     }
     with app.test_request_context("/checkout/8k3hq2v9x0m4t7w1c5zr"), force_locale(locale):
         return render_template(template, **facts | more)

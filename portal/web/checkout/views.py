@@ -104,17 +104,16 @@ def _seen_price() -> int | None:
 @login_required
 def show(order_id: str) -> ResponseReturnValue:
     """The page of an order, in whatever state it is."""
-    checkout = checkout_of(purchase(order_id))
-    return render_template("checkout/show.html", **_facts(checkout), refresh_count=_refresh_count())
+    found = purchase(order_id)
+    # Before it is drawn: what time has changed meanwhile shall have another tag.
+    tag = _tag(found.order)
+    return render_template("checkout/show.html", **facts_of(found), tag=tag, refresh_count=_refresh_count())
 
 
 def facts_of(found: Purchase) -> dict[str, Any]:
     """Return what the templates of the checkout are given."""
-    return _facts(checkout_of(found))
-
-
-def _facts(checkout: CheckoutPage) -> dict[str, Any]:
-    order_id = checkout.order.public_id
+    checkout = checkout_of(found)
+    order_id = found.order.public_id
     settings = tools().settings
     return {
         "checkout": checkout,
@@ -157,26 +156,40 @@ def status(order_id: str) -> ResponseReturnValue:
     """What the page polls: unchanged (304), or the partial it was drawn with and whether to stop."""
     if not _ORDER_ID.fullmatch(order_id):
         raise NotFound
-    row = poll_row(required_reader().id, order_id)
-    is_over = row.status == OrderStatus.PENDING and clock.now() >= row.expires_at
-    if row.status == OrderStatus.PENDING and not row.closing and not is_over:
-        note_watcher(order_id, row.created_at)
-    is_late = row.status == OrderStatus.PAID and (clock.now() - row.paid_at).total_seconds() > 60
-    etag = f"{row.version}-{row.status}-{int(is_over)}{int(is_late)}-{get_locale()}-{_device()}"
-    if etag in request.if_none_match:
-        return _polled(Response(status=304), etag)
-    checkout = checkout_of(purchase(order_id))
+    if request.if_none_match:
+        row = poll_row(required_reader().id, order_id)
+        if (tag := _tag(row)) in request.if_none_match:
+            _note_watcher(row)
+            return _polled(Response(status=304), tag)
+    found = purchase(order_id)
+    _note_watcher(found.order)
+    tag = _tag(found.order)
+    facts = facts_of(found)
+    checkout: CheckoutPage = facts["checkout"]
     body = {
         "state": checkout.state,
-        "html": render_template("checkout/_status.html", **_facts(checkout)),
+        "html": render_template("checkout/_status.html", **facts),
         "stop": checkout.is_final,
-        "next_ms": checkout.poll_seconds * 1000,
+        "next_ms": facts["next_ms"],
     }
-    return _polled(Response(json.dumps(body, ensure_ascii=False), mimetype="application/json"), etag)
+    return _polled(Response(json.dumps(body, ensure_ascii=False), mimetype="application/json"), tag)
 
 
-def _polled(response: Response, etag: str) -> Response:
-    response.set_etag(etag)
+def _tag(order: Any) -> str:
+    """Return what changes whenever the page of an order does: of its facts, or of its `poll_row`."""
+    is_over = order.status == OrderStatus.PENDING and clock.now() >= order.expires_at
+    is_late = order.status == OrderStatus.PAID and (clock.now() - order.paid_at).total_seconds() > 60
+    return f"{order.version}-{order.status}-{int(is_over)}{int(is_late)}-{get_locale()}-{_device()}"
+
+
+def _note_watcher(order: Any) -> None:
+    is_waiting = order.status == OrderStatus.PENDING and not order.closing
+    if is_waiting and clock.now() < order.expires_at:
+        note_watcher(order.public_id, order.created_at)
+
+
+def _polled(response: Response, tag: str) -> Response:
+    response.set_etag(tag)
     # The page itself keeps the tag and sends it; no cache may keep an answer that may hold a license.
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -7,10 +7,9 @@ from flask_babel import get_locale
 from flask_babel import lazy_gettext as _l
 
 from portal.kit import clock
-from portal.licenses.models import License
 from portal.payments.attempts import WECHAT_PAY
 from portal.payments.checkout_state import CheckoutPage, CheckoutState
-from portal.payments.queries import Purchase
+from portal.payments.queries import LicenseFacts, Purchase
 from portal.transfers.queries import checkout_of
 from portal.web.tools import tools
 
@@ -112,7 +111,7 @@ def _message(checkout: CheckoutPage) -> Any:
     return _MESSAGES[checkout.state]
 
 
-def _license(found: License | None) -> dict[str, Any] | None:
+def _license(found: LicenseFacts | None) -> dict[str, Any] | None:
     if found is None:
         return None
     return {
