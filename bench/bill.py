@@ -6,6 +6,7 @@ PORTAL_TEST_MYSQLD=/path/to/mysqld python -m bench.bill [LINES]
 import contextlib
 import os
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -14,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from bench import million
-from bench.servers import HOME, database, statements
+from bench.servers import HOME, cpu_seconds, database, statements
 from portal.app import create_app
 from portal.config import load_settings
 from portal.kit import beijing, clock
 from scripts.processes import ROOT, flask_command
 from tests.support.bills import Bill
-from tests.support.databases import connect, execute, new_database
+from tests.support.databases import DatabaseServer, connect, execute, new_database
 from tests.support.processes import Sandbox, flask, portal_environment
 
 LINES = 100_000
@@ -61,16 +62,28 @@ def measure_bill(sandbox: Sandbox, lines: int = LINES) -> dict[str, Any]:
         print(f"\na bill with {len(bill.rows):,} lines, {file.stat().st_size / 2**20:.0f} MB, {kind}:")
         figures = {}
         for name in ("reconciled", "again"):
-            before, begun = statements(server), time.monotonic()
+            before, begun, worked = statements(server), time.monotonic(), _cpu_seconds(server)
             megabytes = _run(env, "reconcile", day.isoformat(), "--file", str(file))
             seconds = time.monotonic() - begun
-            figures[name] = {"seconds": round(seconds, 1), "statements": statements(server) - before}
+            cpu = _cpu_seconds(server) - worked
+            figures[name] = {
+                "seconds": round(seconds, 1),
+                "cpu_seconds": round(cpu, 1),
+                "statements": statements(server) - before,
+            }
             good = seconds <= _SECONDS and megabytes <= _MEGABYTES
             print(
-                f"  {name:<12}{seconds:>7.1f} s{figures[name]['statements']:>8} statements, at most {megabytes:.0f} MB"
+                f"  {name:<12}{seconds:>7.1f} s, {cpu:.1f} s of CPU{figures[name]['statements']:>8} statements, at most {megabytes:.0f} MB"
                 f"  {'good' if good else f'above {_SECONDS:g} s or {_MEGABYTES:g} MB'}"
             )
     return {"lines": len(bill.rows), "megabytes": round(megabytes), **figures}
+
+
+def _cpu_seconds(server: DatabaseServer) -> float:
+    """Return what the database and the ended children of this process have worked so far."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    own = server.child.pid if server.child else 0
+    return children.ru_utime + children.ru_stime + cpu_seconds(own)
 
 
 def _run(env: dict[str, str], *words: str) -> float:

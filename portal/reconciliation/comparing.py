@@ -26,8 +26,8 @@ _CASES = {
 def compare(run_id: int) -> None:
     """Keep what differs now, and let go what differed before; whoever does it again finds the same."""
     run = db.session.get_one(BillRun, run_id, populate_existing=True, with_for_update=True)
-    differences = [*payment_differences(run), *refund_differences(run)]
-    found = {difference.identity: difference for difference in differences}
+    of_payments, of_refunds = payment_differences(run), refund_differences(run)
+    found = {difference.identity: difference for difference in of_payments + of_refunds}
     known = {(row.subject, row.subject_key, row.kind): row for row in _kept(run_id)}
     for identity, difference in found.items():
         _keep(run, difference, known.get(identity))
@@ -41,8 +41,8 @@ def compare(run_id: int) -> None:
         sa.update(BillRun)
         .where(BillRun.id == run_id)
         .values(
-            our_paid_fen=our_paid_fen(run),
-            our_refunded_fen=our_refunded_fen(run),
+            our_paid_fen=our_paid_fen(run, of_payments),
+            our_refunded_fen=our_refunded_fen(run, of_refunds),
             compared_at=clock.now(),
             last_error=None,
         )

@@ -1,5 +1,6 @@
 """Find in what the payments of a bill and of our books differ: reads only, a few statements for a whole day."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -22,15 +23,24 @@ def payment_differences(run: BillRun) -> list[Found]:
     return [*_lines_that_differ(run), *_payments_without_line(run)]
 
 
-def our_paid_fen(run: BillRun) -> int:
-    """Return what our books say was paid of this bill's lines, and of the day without a line."""
+def our_paid_fen(run: BillRun, found: Sequence[Found]) -> int:
+    """Return what our books say was paid of this bill's lines, and of the day without a line.
+
+    Args:
+        found: what `payment_differences` found.
+    """
     matched = db.session.scalar(
         sa.select(sa.func.sum(Payment.amount_fen))
         .select_from(ImportedLine)
         .join(Payment, _SAME_PAYMENT)
         .where(ImportedLine.run_id == run.id, ImportedLine.kind == BillKind.PAYMENT.value)
     )
-    return int(matched or 0) + sum(found.ours_fen or 0 for found in _payments_without_line(run))
+    return int(matched or 0) + without_line_fen(found)
+
+
+def without_line_fen(found: Sequence[Found]) -> int:
+    """Return the sum, by our books, of what has no line in any bill."""
+    return sum(each.ours_fen or 0 for each in found if each.kind is DifferenceKind.MISSING_THERE)
 
 
 def has_payments(run: BillRun) -> bool:

@@ -4,6 +4,7 @@ A refund stands in the bill of the day it was asked for, with what was known of 
 that says "processing" of a refund that has succeeded since agrees with us.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from portal.cases.queries import case_about
 from portal.gateways.base import BillKind, BillState
 from portal.kit import beijing
 from portal.kit.db import db
+from portal.reconciliation.differences import without_line_fen
 from portal.reconciliation.found import Found
 from portal.reconciliation.models import BillRun, DifferenceKind, ImportedLine
 from portal.refunds.models import Refund, RefundStatus
@@ -31,15 +33,19 @@ def refund_differences(run: BillRun) -> list[Found]:
     return [*_lines_that_differ(run), *_refunds_without_line(run)]
 
 
-def our_refunded_fen(run: BillRun) -> int:
-    """Return what our books say of the refunds in this bill, and of the day's without a line."""
+def our_refunded_fen(run: BillRun, found: Sequence[Found]) -> int:
+    """Return what our books say of the refunds in this bill, and of the day's without a line.
+
+    Args:
+        found: what `refund_differences` found.
+    """
     matched = db.session.scalar(
         sa.select(sa.func.sum(Refund.amount_fen))
         .select_from(ImportedLine)
         .join(Refund, SAME_REFUND)
         .where(ImportedLine.run_id == run.id, ImportedLine.kind == BillKind.REFUND.value)
     )
-    return int(matched or 0) + sum(found.ours_fen or 0 for found in _refunds_without_line(run))
+    return int(matched or 0) + without_line_fen(found)
 
 
 def has_refunds(run: BillRun) -> bool:

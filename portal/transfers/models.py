@@ -27,6 +27,7 @@ class Transfer(Base):
         ),
         sa.Index("ix_transfers_status_id", "status", "id"),
         sa.Index("ix_transfers_course_id_id", "course_id", "id"),
+        sa.Index("ix_transfers_course_id_status_id", "course_id", "status", "id"),
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)

@@ -1,5 +1,6 @@
 """Reads of transfers: for the learner's page, and for the staff's list."""
 
+import itertools
 from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import Any
@@ -109,16 +110,34 @@ def transfer_rows(
         before: only those with a smaller row id: the next page.
         courses: only for these courses; None for all.
     """
-    query = _rows().order_by(Transfer.id.desc()).limit(limit)
-    if which is not None:
-        query = query.where(Transfer.status.in_(_statuses(which)))
-    if reference is not None:
-        query = query.where(Transfer.reference == reference)
+    conditions = [Transfer.reference == reference] if reference is not None else []
     if before is not None:
-        query = query.where(Transfer.id < before)
-    if courses is not None:
-        query = query.where(Transfer.course_id.in_(courses))
-    return db.session.execute(query).all()
+        conditions.append(Transfer.id < before)
+    ids = _newest(_statuses(which) if which is not None else None, courses, conditions, limit)
+    if not ids:
+        return []
+    return db.session.execute(_rows().where(Transfer.id.in_(ids)).order_by(Transfer.id.desc())).all()
+
+
+def _newest(
+    statuses: Collection[str] | None,
+    courses: Collection[str] | None,
+    conditions: Collection[sa.ColumnElement[bool]],
+    limit: int,
+) -> Sequence[int]:
+    """Return the ids of the newest transfers: of each course and status by its index, and of those the newest."""
+    parts = itertools.product(
+        [Transfer.status == status for status in statuses] if statuses is not None else [sa.true()],
+        [Transfer.course_id == course for course in courses] if courses is not None else [sa.true()],
+    )
+    newest = [
+        sa.select(Transfer.id).where(*part, *conditions).order_by(Transfer.id.desc()).limit(limit).subquery()
+        for part in parts
+    ]
+    if not newest:
+        return []
+    every = sa.union_all(*(sa.select(each.c.id) for each in newest)).subquery()
+    return db.session.scalars(sa.select(every.c.id).order_by(every.c.id.desc()).limit(limit)).all()
 
 
 def transfer_row(reference: str, courses: Collection[str] | None) -> Any:

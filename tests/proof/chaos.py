@@ -46,6 +46,7 @@ class Chaos:
         self._second_worker = Worker(shop.env, number=2).start()
         self._waiting: deque[Callable[[], None]] = deque()
         self.done: Counter[str] = Counter()
+        self.longest_start = 0.0
 
     def strike(self, purchases: int) -> None:
         """Draw what goes wrong for so many more purchases; of what takes time, do one thing."""
@@ -191,7 +192,9 @@ class Chaos:
     def _restart(self, portal: Portal, fault: str) -> None:
         portal.kill9()
         portal.env["PORTAL_FAULT"] = fault
+        began = time.monotonic()
         portal.start()
+        self.longest_start = max(self.longest_start, time.monotonic() - began)
 
     def _kill_the_database(self) -> None:
         databases.kill_server(self._server)

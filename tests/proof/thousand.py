@@ -110,6 +110,7 @@ def _report(
         "from payment to license": f"p50 {_percentile(times, 0.5):.1f} s, p95 {_percentile(times, 0.95):.1f} s, "
         f"max {max(times):.1f} s",
         "requests asked again": len(customers.failures),
+        "longest start of the portal": f"{chaos.longest_start:.1f} s",
         "broken": dict(sorted(chaos.done.items())),
         "faults that struck at WeChat": dict(struck),
         "payments": shop.one("SELECT COUNT(*) FROM payments WHERE status = 'paid'"),
