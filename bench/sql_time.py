@@ -8,7 +8,6 @@ from typing import Any
 import sqlalchemy as sa
 
 _REPEATS = 3
-_MORE = 10
 
 
 @dataclass(frozen=True)
@@ -38,15 +37,10 @@ class SqlTime:
     def _end(self, _connection: Any, _cursor: Any, statement: str, *_facts: Any) -> None:
         self._spent.append((time.perf_counter() - self._begun, statement))
 
-    def of(self, act: Callable[[], Any], allowed_ms: float) -> Cost:
-        """Return what an act costs: the best of some times, as other work on the machine only adds to it.
-
-        What took longer than is allowed is looked at some more times.
-        """
-        costs: list[Cost] = []
-        while len(costs) < _REPEATS or (
-            len(costs) < _REPEATS + _MORE and min(cost.ms for cost in costs) > allowed_ms
-        ):
+    def of(self, act: Callable[[], Any]) -> Cost:
+        """Return what an act costs: the best of some times, as other work on the machine only adds to it."""
+        costs = []
+        for _ in range(_REPEATS):
             self._spent = []
             before = self._worked()
             act()
@@ -54,4 +48,4 @@ class SqlTime:
             total = sum(seconds for seconds, _ in self._spent)
             slowest = max(self._spent, default=(0.0, "nothing"))[1]
             costs.append(Cost(total * 1000, cpu * 1000, len(self._spent), " ".join(slowest.split())))
-        return min(costs, key=lambda cost: cost.ms)
+        return min(costs, key=lambda cost: cost.cpu_ms)

@@ -3,7 +3,8 @@
     PORTAL_TEST_MYSQLD=/path/to/mysqld python -m bench.year [ORDERS]
 
 Fills a throwaway MySQL server (MariaDB where there is none), counts the days as the worker does, and asks for the pages
-as a browser of the staff would. What counts is the time that the database works; rendering is left out.
+as a browser of the staff would. What counts is the CPU that the database uses, which other work on the machine hardly
+changes; the time until it answers stands beside it. Rendering is left out.
 """
 
 import os
@@ -87,33 +88,33 @@ def _verdict(value: float, allowed: float) -> str:
 def _lists(app: Flask, sql: SqlTime, staff: Staff) -> dict[str, Any]:
     found = measure_lists(app, sql, staff)
     print(
-        f"\n{len(found)} lists, ms of SQL:{'':<45}{'first':>8}{'page 1,000':>12}{'CPU':>8}{'statements':>12}"
+        f"\n{len(found)} lists, ms of the database's CPU:{'':<31}{'first':>8}{'page 1,000':>12}{'of waiting':>12}{'statements':>12}"
     )
     for words, first, later in found[:_WORST]:
-        cpu = max(first.cpu_ms, later.cpu_ms)
-        print(f"  {words:<66}{first.ms:>8.1f}{later.ms:>12.1f}{cpu:>8.1f}{first.statements:>12}")
+        waited = max(first.ms, later.ms)
+        print(f"  {words:<66}{first.cpu_ms:>8.1f}{later.cpu_ms:>12.1f}{waited:>12.1f}{first.statements:>12}")
     words, first, later = found[0]
-    worst = max(first, later, key=lambda cost: cost.ms)
-    print(f"the slowest page: {words}, {worst.ms:.1f} ms  {_verdict(worst.ms, ALLOWED_MS)}")
+    worst = max(first, later, key=lambda cost: cost.cpu_ms)
+    print(f"the dearest page: {words}, {worst.cpu_ms:.1f} ms  {_verdict(worst.cpu_ms, ALLOWED_MS)}")
     print(f"  its slowest statement: …{worst.slowest[-160:]}")
-    return {words: [round(first.ms, 2), round(later.ms, 2)] for words, first, later in found}
+    return {words: [round(first.cpu_ms, 2), round(later.cpu_ms, 2)] for words, first, later in found}
 
 
 def _pages(sql: SqlTime, staff: Staff) -> dict[str, float]:
-    """Return the milliseconds of SQL of the overview, of a year's reports, and of an order's whole story."""
+    """Return the milliseconds of CPU of the overview, of a year's reports, and of an order's whole story."""
     today = beijing.day_of(clock.now())
     year = f"from={today - timedelta(days=364)}&to={today}"
     asked = [("/admin", _OVERVIEW_MS), ("/admin/orders/order000000000000700", _OVERVIEW_MS)]
     asked += [(f"/admin/reports?{year}&by={grain.value}", _REPORT_MS) for grain in Grain]
     asked += [(f"/admin/reports?{year}&by=day&course=course-05", _REPORT_MS)]
-    print(f"\nms of SQL:{'':<58}{'':>8}{'CPU':>8}{'statements':>12}")
+    print(f"\nms of the database's CPU:{'':<51}{'of waiting':>12}{'statements':>12}")
     figures = {}
     for address, allowed in asked:
-        cost = sql.of(staff.get(Role.ADMIN, address), allowed)
+        cost = sql.of(staff.get(Role.ADMIN, address))
         print(
-            f"  {address:<66}{cost.ms:>8.1f}{cost.cpu_ms:>8.1f}{cost.statements:>12}  {_verdict(cost.ms, allowed)}"
+            f"  {address:<66}{cost.cpu_ms:>8.1f}{cost.ms:>12.1f}{cost.statements:>12}  {_verdict(cost.cpu_ms, allowed)}"
         )
-        figures[address] = round(cost.ms, 2)
+        figures[address] = round(cost.cpu_ms, 2)
     return figures
 
 
@@ -173,9 +174,9 @@ def _audit(app: Flask) -> dict[str, float]:
 def _nothing_due(app: Flask, sql: SqlTime) -> float:
     with app.app_context():
         tools = app.extensions["portal_tools"]
-        cost = sql.of(lambda: run_due(tools), ALLOWED_MS)
-    print(f"the worker's look for work that is due: {cost.ms:.1f} ms of SQL")
-    return round(cost.ms, 2)
+        cost = sql.of(lambda: run_due(tools))
+    print(f"the worker's look for work that is due: {cost.cpu_ms:.1f} ms of CPU")
+    return round(cost.cpu_ms, 2)
 
 
 def main() -> None:

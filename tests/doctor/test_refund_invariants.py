@@ -123,5 +123,13 @@ def test_a_breach_is_seen_and_named(money_back, promise):
         assert offenders(promise, "test", timedelta(0)) == [str(offending)]
 
 
+def test_a_refunded_order_keeps_no_money(money_back):
+    (promise,) = [one for one in REFUND_INVARIANTS if one.name == "orders_are_refunded_when_all_is_back"]
+    with transaction() as session:
+        session.execute(sa.text("UPDATE payments SET refunded_fen = refunded_fen - 1"))
+        (offending,) = session.scalars(sa.text(THE_ORDER)).all()
+        assert offenders(promise, "test", timedelta(0)) == [str(offending)]
+
+
 def test_each_has_a_breach():
     assert sorted(BREACHES) == sorted(promise.name for promise in REFUND_INVARIANTS)

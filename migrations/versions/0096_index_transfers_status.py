@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0095_index_transfers_status"
-down_revision = "0094_create_course_drafts"
+revision = "0096_index_transfers_status"
+down_revision = "0095_let_a_hold_be_switched"
 
 
 def upgrade() -> None:
