@@ -41,6 +41,8 @@ _LICENSE_KEY: Any = load_pem_private_key(
 )
 _GATEWAY = urlsplit(_SETTINGS.WECHATPAY_BASE_URL)
 _local = threading.local()
+# WeChat's side closes what was idle for some seconds.
+_IDLE_SECONDS = 1.0
 
 
 def stamp(seconds: float = 0) -> str:
@@ -181,6 +183,8 @@ def buy(learner: int, subject: str, course: str) -> str:
             " WHERE e.active_key = %s", key,
         ).fetchone()  # fmt: skip
         run("SELECT public_id FROM orders WHERE open_key = %s", key).fetchone()
+        run("SELECT text_zh, text_en FROM switches WHERE name = 'sales_pause' AND is_on = 1").fetchone()
+        run("SELECT mode FROM transfer_offers WHERE course_id = %s", course).fetchone()
         run(
             "SELECT COUNT(*) FROM orders WHERE learner_id = %s AND status = 'pending' AND open_key IS NOT NULL",
             learner,
@@ -242,12 +246,30 @@ def _ask_gateway(body: bytes) -> str:
         "User-Agent": "floor",
         "Wechatpay-Serial": _PUBLIC_KEY_ID,
     }
-    if not hasattr(_local, "gateway"):
-        _local.gateway = http.client.HTTPConnection(str(_GATEWAY.hostname), _GATEWAY.port, timeout=10)
-    _local.gateway.request("POST", path, body, headers)
-    answer = _local.gateway.getresponse()
-    raw = answer.read()
+    begun = time.monotonic()
+    answer, raw = _exchange(path, body, headers)
+    _note_call(json.loads(body)["out_trade_no"], answer, round((time.monotonic() - begun) * 1000))
     names = ("Timestamp", "Nonce", "Serial", "Signature")
     assert answer.status == 200, raw
     assert _is_genuine([answer.headers[f"Wechatpay-{name}"] for name in names], raw)
     return str(json.loads(raw)["code_url"])
+
+
+def _exchange(path: str, body: bytes, headers: dict[str, str]) -> tuple[http.client.HTTPResponse, bytes]:
+    now = time.monotonic()
+    if not hasattr(_local, "gateway") or now - _local.used_at > _IDLE_SECONDS:
+        _local.gateway = http.client.HTTPConnection(str(_GATEWAY.hostname), _GATEWAY.port, timeout=10)
+    _local.gateway.request("POST", path, body, headers)
+    answer = _local.gateway.getresponse()
+    raw = answer.read()
+    _local.used_at = time.monotonic()
+    return answer, raw
+
+
+def _note_call(number: str, answer: http.client.HTTPResponse, took_ms: int) -> None:
+    with transaction() as run:
+        run(
+            "INSERT INTO gateway_calls (gateway, number, method, route, status, verdict, request_id, ms, at)"
+            " VALUES ('wechat_pay', %s, 'POST', '/v3/pay/transactions/native', %s, 'ok', %s, %s, %s)",
+            number, answer.status, answer.headers["Request-ID"], took_ms, stamp(),
+        )  # fmt: skip

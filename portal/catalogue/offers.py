@@ -11,7 +11,7 @@ from portal.catalogue.models import OfferMode, TransferOffer
 from portal.catalogue.queries import course_of
 from portal.catalogue.services import EditedByAnother
 from portal.kit import clock
-from portal.kit.db import changed_one, db, transactional
+from portal.kit.db import changed_one, db, read, table_of, transactional
 from portal.kit.errors import Invalid
 from portal.pictures.formats import Stripped
 from portal.pictures.models import Picture
@@ -38,6 +38,16 @@ class OfferFacts:
 def offer_of(course_id: str) -> TransferOffer | None:
     """Return how a course is paid by transfer, switched on or not; None: that was never said."""
     return db.session.get(TransferOffer, course_id, populate_existing=True)
+
+
+_offers = table_of(TransferOffer).c
+_MODE = sa.select(_offers.mode).where(_offers.course_id == sa.bindparam("course"))
+
+
+def mode_of(course_id: str) -> OfferMode:
+    """Return whether a course is sold by transfer."""
+    rows = read(_MODE, {"course": course_id})
+    return OfferMode(rows[0].mode) if rows else OfferMode.OFF
 
 
 def modes_of(course_ids: Collection[str]) -> dict[str, OfferMode]:

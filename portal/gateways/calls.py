@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.kit import clock
-from portal.kit.db import Base, RowId, UtcDateTime, add_row, db, identifier, transaction, transactional
+from portal.kit.db import Base, RowId, UtcDateTime, add_row_alone, db, identifier, transactional
 
 log = logging.getLogger(__name__)
 
@@ -63,10 +63,8 @@ def about(target: str, fields: Mapping[str, Any] | None) -> tuple[str, str | Non
 def note_call(**facts: Any) -> None:
     """Write down a call that has come to its end; one that cannot be written is left out. No transaction may be open."""
     try:
-        with transaction():
-            add_row(GatewayCall, at=clock.now(), **facts)
+        add_row_alone(GatewayCall, at=clock.now(), **facts)
     except sa.exc.SQLAlchemyError as error:
-        db.session.rollback()
         log.warning("gateway call not noted", extra={"why": type(error).__name__})
 
 

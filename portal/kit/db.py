@@ -87,26 +87,29 @@ def one_of(column: str, values: type[Any], name: str | None = None) -> sa.CheckC
     return sa.CheckConstraint(f"{column} IN ({allowed})", name=name or column)
 
 
+_RUNNING = "connection"
+"""Where a session's `info` has the connection of the transaction that runs."""
+
+
 @contextmanager
 def transaction() -> Iterator[Session]:
     """Commit on success, roll back on error; joins a transaction already open."""
     session = db.session()
-    if session.info.get("in_transaction"):
+    if _RUNNING in session.info:
         yield session
         return
     if session.in_transaction():
         # A read made on the way here has its own snapshot; SQLite could not turn it into a writer.
         session.commit()
-    session.info["in_transaction"] = True
     try:
-        session.connection(execution_options={"portal_write": True})
+        session.info[_RUNNING] = session.connection(execution_options={"portal_write": True})
         yield session
         session.commit()
     except BaseException:
         session.rollback()
         raise
     finally:
-        del session.info["in_transaction"]
+        session.info.pop(_RUNNING, None)
 
 
 class ChangedMeanwhile(Exception):
@@ -140,7 +143,7 @@ def transactional(service: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(service)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        if db.session().info.get("in_transaction"):
+        if _RUNNING in db.session().info:
             return service(*args, **kwargs)
         begun = time.monotonic()
         for attempt in range(1, _ATTEMPTS + 1):
@@ -164,7 +167,7 @@ def forbid_open_transaction() -> None:
         RuntimeError: when called inside `transaction()`: a mistake in the code.
     """
     session = db.session()
-    if session.info.get("in_transaction"):
+    if _RUNNING in session.info:
         raise RuntimeError("a network call inside a transaction")
     session.commit()
 
@@ -175,8 +178,8 @@ def read(statement: sa.Select[Any], values: Mapping[str, object]) -> Sequence[An
     For the reads of busy doors, which put their statements together once: it costs a fraction of `db.session.execute`.
     Outside of a transaction it sees what is committed; inside one, what that has written too.
     """
-    if db.session.registry.has() and db.session().info.get("in_transaction"):
-        return db.session.connection().execute(statement, values).all()
+    if db.session.registry.has() and _RUNNING in db.session().info:
+        return run(statement, values).all()
     engine = db.engine
     return _prepared(statement, engine.dialect).rows(engine, values)
 
@@ -188,7 +191,7 @@ def _prepared(statement: sa.Select[Any], dialect: Dialect) -> Prepared:
 
 def run(statement: sa.Executable, values: Mapping[str, object]) -> sa.CursorResult[Any]:
     """Run a statement on tables (`table_of`) in the running transaction, past the mapper: it costs half as much."""
-    return db.session.connection().execute(statement, values)
+    return cast(sa.Connection, db.session().info[_RUNNING]).execute(statement, values)
 
 
 def changed_one(result: sa.Result[Any]) -> bool:
@@ -227,6 +230,15 @@ def add_row(model: type[Base], **values: object) -> Any:
     key = result.inserted_primary_key
     assert key is not None
     return key[0]
+
+
+def add_row_alone(model: type[Base], **values: object) -> None:
+    """Insert one row and commit it by itself, past the session; no transaction may be open."""
+    # On MySQL a statement outside of a transaction is one.
+    is_transaction = db.engine.dialect.name == "sqlite"
+    with db.engine.connect().execution_options(portal_write=is_transaction) as connection:
+        connection.execute(_insert_into(model), values)
+        connection.commit()
 
 
 _MYSQL_SESSION = (

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from portal.kit import clock
-from portal.kit.db import db
+from portal.kit.db import db, read, table_of
 from portal.kit.errors import NotFound
 from portal.licenses.models import Entitlement, License
 from portal.licenses.services import ownership_key
@@ -40,13 +40,18 @@ def licenses_of(learner_id: int) -> list[License]:
     return list(db.session.scalars(query))
 
 
+_rights, _texts = table_of(Entitlement).c, table_of(License).c
+_HELD = (
+    sa.select(_rights.expires_at, _texts.id)
+    .select_from(table_of(Entitlement))
+    .outerjoin(table_of(License), _texts.active_key == _rights.id)
+    .where(_rights.active_key == sa.bindparam("key"))
+)
+
+
 def held_license(learner_id: int, course_id: str) -> tuple[bool, str | None]:
     """Tell whether the learner owns the course now, and the id of the license, None while it is being made."""
-    row = db.session.execute(
-        sa.select(Entitlement.expires_at, License.id)
-        .outerjoin(License, License.active_key == Entitlement.id)
-        .where(Entitlement.active_key == ownership_key(learner_id, course_id))
-    ).first()
-    if row is None or row.expires_at <= clock.now():
+    rows = read(_HELD, {"key": ownership_key(learner_id, course_id)})
+    if not rows or rows[0].expires_at <= clock.now():
         return False, None
-    return True, row.id
+    return True, rows[0].id

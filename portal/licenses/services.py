@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from portal.kit import clock, faults, ids
-from portal.kit.db import add_row, changed_one, db, table_of
+from portal.kit.db import add_row, changed_one, db, run, table_of
 from portal.kit.errors import Conflict
 from portal.licenses import text
 from portal.licenses.key_ring import KeyRing, KeyState
@@ -64,7 +64,7 @@ _HELD = sa.select(_rights.id, _rights.expires_at).where(_rights.active_key == sa
 
 def is_owned(learner_id: int, course_id: str) -> bool:
     """Tell, in the running transaction, whether the learner owns the course; retires an entitlement past its end."""
-    held = db.session.execute(_HELD, {"key": ownership_key(learner_id, course_id)}).first()
+    held = run(_HELD, {"key": ownership_key(learner_id, course_id)}).first()
     if held is None:
         return False
     if clock.now() < held.expires_at:

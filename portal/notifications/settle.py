@@ -8,7 +8,7 @@ from portal.disputes.syncing import note_news
 from portal.gateways.base import PaymentNotice, RefundNotice, VerifiedNotification
 from portal.gateways.complaints import ComplaintNotice
 from portal.kit import clock, faults
-from portal.kit.db import add_row, db, table_of, transactional
+from portal.kit.db import add_row, run, table_of, transactional
 from portal.notifications.models import Notification
 from portal.payments.models import Verdict, VerifiedBy
 from portal.payments.settle import settle_payment
@@ -19,6 +19,7 @@ _notifications = table_of(Notification).c
 _SEEN = sa.select(_notifications.id).where(
     _notifications.gateway == sa.bindparam("of"), _notifications.event_id == sa.bindparam("event")
 )
+_JUDGE = sa.update(table_of(Notification)).where(_notifications.id == sa.bindparam("notification"))
 
 
 @transactional
@@ -27,7 +28,7 @@ def settle_notification(received: VerifiedNotification, tools: Tools) -> Verdict
 
     Returns what became of it; everything but a crash of ours is to be answered as success.
     """
-    if db.session.scalar(_SEEN, {"of": received.gateway, "event": received.event_id}) is not None:
+    if run(_SEEN, {"of": received.gateway, "event": received.event_id}).first() is not None:
         return Verdict.DUPLICATE
     notification_id = add_row(
         Notification,
@@ -42,8 +43,7 @@ def settle_notification(received: VerifiedNotification, tools: Tools) -> Verdict
     faults.point("notify.after_kept")
     verdict = _apply(received, tools)
     if verdict is not Verdict.SETTLED:
-        kept = sa.update(Notification).where(Notification.id == notification_id)
-        db.session.execute(kept.values(verdict=verdict.value))
+        run(_JUDGE, {"notification": notification_id, "verdict": verdict.value})
     faults.point("notify.before_commit")
     return verdict
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from portal.catalogue.models import Course
 from portal.kit import clock, ids
-from portal.kit.db import changed_one, db, run, table_of
+from portal.kit.db import add_row, changed_one, db, read, run, table_of
 from portal.kit.errors import Conflict, Invalid, TooMany
 from portal.orders.models import IllegalMove, Order, OrderStatus, sources_of
 
@@ -37,7 +37,8 @@ def place_order(
 ) -> Order:
     """Record what the learner owes, in the running transaction, before any gateway hears of it.
 
-    The price and the terms are copied: changing a course must not change an order.
+    The price and the terms are copied: changing a course must not change an order. What is returned tells of the
+    order; changing it changes nothing.
 
     Raises:
         NotForSale: the course is free or withdrawn.
@@ -52,43 +53,45 @@ def place_order(
     if _open_orders(learner_id) >= OPEN_ORDERS_ALLOWED:
         raise TooMany(retry_after=600, detail="too_many_open_orders")
     now = clock.now().replace(microsecond=0)
-    order = Order(
-        public_id=ids.new_public_id(),
-        learner_id=learner_id,
-        product_id=course.id,
-        product_kind=course.kind,
-        title_zh=course.title_zh,
-        title_en=course.title_en,
-        amount_fen=course.price_fen,
-        currency=course.currency,
-        license_days=course.license_days,
-        max_downloads=course.max_downloads,
-        mode=mode,
-        status=OrderStatus.PENDING.value,
-        open_key=open_key(learner_id, course.id),
-        version=1,
-        created_at=clock.now(),
+    values: dict[str, Any] = {
+        "public_id": ids.new_public_id(),
+        "learner_id": learner_id,
+        "product_id": course.id,
+        "product_kind": course.kind,
+        "title_zh": course.title_zh,
+        "title_en": course.title_en,
+        "amount_fen": course.price_fen,
+        "currency": course.currency,
+        "license_days": course.license_days,
+        "max_downloads": course.max_downloads,
+        "mode": mode,
+        "status": OrderStatus.PENDING.value,
+        "open_key": open_key(learner_id, course.id),
+        "version": 1,
+        "created_at": clock.now(),
         # WeChat knows whole seconds, and the same moment is its `time_expire`.
-        expires_at=now + lifetime,
-    )
-    db.session.add(order)
-    db.session.flush()
-    return order
-
-
-def _open_orders(learner_id: int) -> int:
-    query = sa.select(sa.func.count()).where(
-        Order.learner_id == learner_id, Order.status == OrderStatus.PENDING.value, Order.open_key.is_not(None)
-    )
-    return db.session.scalar(query) or 0
-
-
-def open_order(learner_id: int, product_id: str) -> Order | None:
-    """Return the learner's open order for a product."""
-    return db.session.scalar(sa.select(Order).where(Order.open_key == open_key(learner_id, product_id)))
+        "expires_at": now + lifetime,
+    }
+    return Order(id=add_row(Order, **values), **values)
 
 
 _orders = table_of(Order).c
+_OPEN_COUNT = sa.select(sa.func.count().label("count")).where(
+    _orders.learner_id == sa.bindparam("learner"),
+    _orders.status == OrderStatus.PENDING.value,
+    _orders.open_key.is_not(None),
+)
+_OPEN = sa.select(_orders.public_id).where(_orders.open_key == sa.bindparam("key"))
+
+
+def _open_orders(learner_id: int) -> int:
+    return int(read(_OPEN_COUNT, {"learner": learner_id})[0][0])
+
+
+def open_order_id(learner_id: int, product_id: str) -> str | None:
+    """Return the public id of the learner's open order for a product."""
+    rows = read(_OPEN, {"key": open_key(learner_id, product_id)})
+    return rows[0].public_id if rows else None
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from portal.kit import clock, ids
-from portal.kit.db import UtcDateTime, add_row, changed_one, db, transactional
+from portal.kit.db import UtcDateTime, add_row, changed_one, db, run, table_of, transactional
 from portal.outbox.models import Job, JobStatus
 
 LEASE = timedelta(seconds=60)
@@ -93,13 +93,17 @@ def hasten_all(kind: str, subject_id: str | int) -> None:
     )
 
 
+_jobs = table_of(Job).c
+_SETTLE = (
+    sa.update(table_of(Job))
+    .where(_jobs.effect_key == sa.bindparam("effect"), _jobs.status == JobStatus.PENDING.value)
+    .values(status=JobStatus.DONE.value, lease=None, lease_until=None)
+)
+
+
 def settle_effect(effect_key: str) -> None:
     """Mark work done by somebody else than a worker, in the running transaction."""
-    db.session.execute(
-        sa.update(Job)
-        .where(Job.effect_key == effect_key, Job.status == JobStatus.PENDING.value)
-        .values(status=JobStatus.DONE.value, done_at=clock.now(), lease=None, lease_until=None)
-    )
+    run(_SETTLE, {"effect": effect_key, "done_at": clock.now()})
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from portal.gateways.base import PaymentRequest
 from portal.kit import clock, ids
-from portal.kit.db import changed_one, db
+from portal.kit.db import add_row, changed_one, db
 from portal.orders.models import Order
 from portal.outbox import services as outbox
 from portal.payments.models import Payment, PaymentStatus
@@ -44,7 +44,8 @@ def add_attempt(order: Order, tag: str, tools: Tools) -> int:
         expires_at=order.expires_at,
         notify_url=f"{tools.settings.PORTAL_BASE_URL}/notify/wechat",
     )
-    payment = Payment(
+    payment_id: int = add_row(
+        Payment,
         order_id=order.id,
         gateway=gateway.name,
         mode=order.mode,
@@ -58,10 +59,8 @@ def add_attempt(order: Order, tag: str, tools: Tools) -> int:
         open_key=order.id,
         created_at=now,
     )
-    db.session.add(payment)
-    db.session.flush()
-    outbox.add("open_payment", f"open_payment:{payment.id}", payment.id, due_at=now + _RESUME_AFTER)
-    return payment.id
+    outbox.add("open_payment", f"open_payment:{payment_id}", payment_id, due_at=now + _RESUME_AFTER)
+    return payment_id
 
 
 def end_attempt(payment_id: int, status: PaymentStatus, reason: str | None = None) -> None:

@@ -5,6 +5,7 @@ makes a new code and kills the one before.
 """
 
 from datetime import timedelta
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -12,7 +13,7 @@ from portal.cases.models import CaseKind
 from portal.cases.services import open_case
 from portal.gateways.base import GatewayRejected, GatewayUnknown, NumberSpent, PaymentNotice, PaymentState
 from portal.kit import clock, faults
-from portal.kit.db import changed_one, db, transactional
+from portal.kit.db import changed_one, db, run, table_of, transactional
 from portal.learners.models import Learner
 from portal.orders.models import Order, OrderStatus
 from portal.orders.services import move_order, touch
@@ -30,26 +31,46 @@ _CALL_LEASE = timedelta(seconds=12)
 _FIRST_LOOK = timedelta(seconds=30)
 
 
+class Attempt(NamedTuple):
+    """What opening an attempt needs to know of it."""
+
+    id: int
+    order_id: int
+    gateway: str
+    out_trade_no: str
+    request: dict[str, Any]
+    failure_code: str | None
+
+
+_payments = table_of(Payment).c
+_IS_UNOPENED = sa.and_(
+    _payments.id == sa.bindparam("payment"), _payments.status == PaymentStatus.CREATED.value
+)
+_TAKE_CALL = sa.update(table_of(Payment)).where(
+    _IS_UNOPENED,
+    sa.or_(_payments.call_until.is_(None), _payments.call_until <= sa.bindparam("now")),
+    not_on_hold(),
+)
+_ATTEMPT = sa.select(*(_payments[name] for name in Attempt._fields)).where(
+    _payments.id == sa.bindparam("payment")
+)
+_STORE_CODE = (
+    sa.update(table_of(Payment))
+    .where(_IS_UNOPENED)
+    .values(status=PaymentStatus.OPEN.value, call_until=None, failure_code=None)
+)
+
+
 @transactional
-def _take_call(payment_id: int) -> Payment | None:
+def _take_call(payment_id: int) -> Attempt | None:
     """Take the right to order at the gateway; None when the code is there, another is asking, or the portal is on hold.
 
     Ordering again makes a new code and kills the one before, so two must not ask at once.
     """
     now = clock.now()
-    taken = db.session.execute(
-        sa.update(Payment)
-        .where(
-            Payment.id == payment_id,
-            Payment.status == PaymentStatus.CREATED.value,
-            sa.or_(Payment.call_until.is_(None), Payment.call_until <= now),
-            not_on_hold(),
-        )
-        .values(call_until=now + _CALL_LEASE)
-    )
-    if not changed_one(taken):
+    if not changed_one(run(_TAKE_CALL, {"payment": payment_id, "now": now, "call_until": now + _CALL_LEASE})):
         return None
-    return db.session.get(Payment, payment_id, populate_existing=True)
+    return Attempt._make(run(_ATTEMPT, {"payment": payment_id}).one())
 
 
 def open_payment(payment_id: int, tools: Tools) -> bool:
@@ -82,29 +103,17 @@ def _status(payment_id: int) -> str | None:
 
 
 @transactional
-def _store_code(payment: Payment, code_url: str, qr_svg: str) -> None:
-    stored = db.session.execute(
-        sa.update(Payment)
-        .where(Payment.id == payment.id, Payment.status == PaymentStatus.CREATED.value)
-        .values(
-            status=PaymentStatus.OPEN.value,
-            code_url=code_url,
-            code_url_at=clock.now(),
-            qr_svg=qr_svg,
-            call_until=None,
-            failure_code=None,
-        )
-    )
-    if changed_one(stored):
+def _store_code(payment: Attempt, code_url: str, qr_svg: str) -> None:
+    now = clock.now()
+    code = {"code_url": code_url, "code_url_at": now, "qr_svg": qr_svg}
+    if changed_one(run(_STORE_CODE, {"payment": payment.id, **code})):
         touch(payment.order_id)
-        outbox.add(
-            "watch_payment", f"watch_payment:{payment.id}", payment.id, due_at=clock.now() + _FIRST_LOOK
-        )
+        outbox.add("watch_payment", f"watch_payment:{payment.id}", payment.id, due_at=now + _FIRST_LOOK)
     outbox.settle_effect(f"open_payment:{payment.id}")
 
 
 @transactional
-def _note_failure(payment: Payment, reason: str) -> None:
+def _note_failure(payment: Attempt, reason: str) -> None:
     first = payment.failure_code is None
     db.session.execute(
         sa.update(Payment)
@@ -117,7 +126,7 @@ def _note_failure(payment: Payment, reason: str) -> None:
 
 
 @transactional
-def _reject(payment: Payment, reason: str) -> None:
+def _reject(payment: Attempt, reason: str) -> None:
     """End an order that the gateway will not open; no code was ever shown, so nobody can have paid."""
     row = lock_payment(payment.out_trade_no)
     if row.status != PaymentStatus.CREATED:
@@ -134,7 +143,7 @@ def _reject(payment: Payment, reason: str) -> None:
     )
 
 
-def _resolve_spent(payment: Payment, reason: str, tools: Tools) -> bool:
+def _resolve_spent(payment: Attempt, reason: str, tools: Tools) -> bool:
     """The gateway says, unsigned, that the number is spent: a query decides.
 
     Paid: settle. Closed, or open with other parameters (then closed first): a new attempt. Unknown to the
@@ -162,7 +171,7 @@ def _resolve_spent(payment: Payment, reason: str, tools: Tools) -> bool:
 
 
 @transactional
-def _replace_attempt(payment: Payment, tools: Tools) -> None:
+def _replace_attempt(payment: Attempt, tools: Tools) -> None:
     """Close an attempt that the gateway closed, and put a new one on record while the order is open."""
     row = lock_payment(payment.out_trade_no)
     if row.status not in LIVE:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from portal.audit import services as audit
 from portal.catalogue.models import Course, OfferMode
-from portal.catalogue.offers import offer_of
+from portal.catalogue.offers import mode_of
 from portal.kit import faults
 from portal.kit.db import transactional
 from portal.kit.errors import Unavailable
@@ -17,7 +17,7 @@ from portal.learners.sessions import Person
 from portal.licenses.queries import held_license
 from portal.licenses.services import AlreadyOwned
 from portal.orders.models import Order
-from portal.orders.services import NotForSale, open_order, place_order
+from portal.orders.services import NotForSale, open_order_id, place_order
 from portal.payments.attempts import WECHAT_PAY, add_attempt
 from portal.payments.open import open_payment
 from portal.switchboard.services import check_sales_open
@@ -78,8 +78,7 @@ def record_checkout(learner: Person, course: Course, seen_fen: int | None, tools
     standing = standing_order(learner, course)
     if standing is not None:
         return standing
-    offer = offer_of(course.id)
-    if offer is not None and offer.mode == OfferMode.ONLY:
+    if mode_of(course.id) is OfferMode.ONLY:
         raise WayNotOffered
     retry_after = tools.gateway(WECHAT_PAY).refuses_orders()
     if retry_after is not None:
@@ -102,9 +101,9 @@ def standing_order(learner: Person, course: Course) -> Begun | None:
     is_owned, license_id = held_license(learner.id, course.id)
     if is_owned:
         raise AlreadyOwned(license_id=license_id)
-    standing = open_order(learner.id, course.id)
+    standing = open_order_id(learner.id, course.id)
     if standing is not None:
-        return Begun(standing.public_id, None)
+        return Begun(standing, None)
     check_sales_open()
     return None
 

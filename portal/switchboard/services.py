@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from portal.audit import services as audit
 from portal.kit import clock
-from portal.kit.db import changed_one, db, transactional
+from portal.kit.db import changed_one, db, read, table_of, transactional
 from portal.kit.errors import Conflict, Unavailable
 from portal.switchboard.models import Switch, SwitchName
 
@@ -28,23 +28,24 @@ class ChangedByAnother(Conflict):
     code = "changed_by_another"
 
 
+_switches = table_of(Switch).c
+_PAUSES = sa.select(_switches.name, _switches.text_zh, _switches.text_en).where(
+    sa.or_(_switches.name == SwitchName.SALES_PAUSE.value, _switches.name == SwitchName.HOLD.value),
+    _switches.is_on.is_(True),
+)
+
+
 def check_sales_open() -> None:
     """Refuse to begin an order while sales are paused, by staff or by a hold.
 
     Raises:
         SalesPaused: they are.
     """
-    row = db.session.execute(
-        sa.select(Switch.name, Switch.text_zh, Switch.text_en).where(
-            Switch.name.in_([SwitchName.SALES_PAUSE.value, SwitchName.HOLD.value]), Switch.is_on.is_(True)
-        )
-    ).first()
-    if row is None:
-        return
-    if row.name == SwitchName.HOLD:
-        # Its texts are for the staff.
-        raise SalesPaused
-    raise SalesPaused(zh=row.text_zh, en=row.text_en)
+    for row in read(_PAUSES, {}):
+        if row.name == SwitchName.HOLD:
+            # Its texts are for the staff.
+            raise SalesPaused
+        raise SalesPaused(zh=row.text_zh, en=row.text_en)
 
 
 def switches() -> dict[SwitchName, Switch]:

@@ -33,7 +33,7 @@ def test_a_call_that_cannot_be_written_down_is_made_all_the_same(shop, count, mo
     def fail(*_args, **_values):
         raise OperationalError("INSERT", {}, Exception("disk full"))
 
-    monkeypatch.setattr(calls, "add_row", fail)
+    monkeypatch.setattr(calls, "add_row_alone", fail)
     buyer = shop.buyer()
     order_id = buyer.buy()
     assert buyer.state(order_id) == "awaiting_payment"
