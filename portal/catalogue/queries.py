@@ -83,6 +83,42 @@ def all_courses() -> list[Course]:
     return list(db.session.scalars(sa.select(Course).order_by(Course.position, Course.id)))
 
 
+class Terms(NamedTuple):
+    """What an order copies of a course, on sale or withdrawn."""
+
+    id: str
+    kind: str
+    title_zh: str
+    title_en: str
+    price_fen: int
+    currency: str
+    is_on_sale: bool
+    license_days: int
+    max_downloads: int
+
+    @property
+    def is_free(self) -> bool:
+        """Tell whether the course needs no payment at all."""
+        return self.price_fen == 0
+
+
+_TERMS = sa.select(
+    *(_products[name] if name in _products else _courses[name] for name in Terms._fields)
+).where(_courses.id == _products.id, _products.id == sa.bindparam("course"))
+
+
+def terms_of(course_id: str) -> Terms:
+    """Return what an order copies of a course, on sale or withdrawn.
+
+    Raises:
+        NotFound: when there is none.
+    """
+    rows = read(_TERMS, {"course": course_id}) if COURSE_ID.fullmatch(course_id) else []
+    if not rows:
+        raise NotFound
+    return Terms._make(rows[0])
+
+
 def course_of(course_id: str) -> Course:
     """Return a course, on sale or withdrawn.
 

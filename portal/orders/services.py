@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from portal.catalogue.models import Course
+from portal.catalogue.queries import Terms
 from portal.kit import clock, ids
 from portal.kit.db import add_row, changed_one, db, read, run, table_of
 from portal.kit.errors import Conflict, Invalid, TooMany
@@ -33,7 +33,7 @@ def open_key(learner_id: int, product_id: str) -> str:
 
 
 def place_order(
-    learner_id: int, course: Course, seen_fen: int | None, mode: str, lifetime: timedelta
+    learner_id: int, course: Terms, seen_fen: int | None, mode: str, lifetime: timedelta
 ) -> Order:
     """Record what the learner owes, in the running transaction, before any gateway hears of it.
 

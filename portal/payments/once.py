@@ -7,8 +7,7 @@ that asked for it. A call that finds its key without an answer goes on where the
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from portal.catalogue.models import Course
-from portal.catalogue.queries import course_of
+from portal.catalogue.queries import Terms, terms_of
 from portal.idempotency import services as idempotency
 from portal.idempotency.services import Call, Claim
 from portal.kit import faults
@@ -38,7 +37,7 @@ class BegunOnce:
         return self.claim.answer
 
 
-Recording = Callable[[Learner, Course, int | None, Tools], Begun]
+Recording = Callable[[Learner, Terms, int | None, Tools], Begun]
 """How an order and its first attempt are put on record: one function for each way to pay."""
 
 
@@ -73,7 +72,7 @@ def _record_once(
     if claim.subject_id is not None and claim.status is not None:
         begun = BegunOnce(claim, claim.subject_id, claim.status)
         return begun, None if claim.answer is not None else _unopened_attempt(claim.subject_id)
-    recorded = record(learner, course_of(course_id), None, tools)
+    recorded = record(learner, terms_of(course_id), None, tools)
     status = _OK if recorded.payment_id is None else _CREATED
     idempotency.note(claim, recorded.order_public_id, status)
     return BegunOnce(claim, recorded.order_public_id, status), recorded.payment_id

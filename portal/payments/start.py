@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from portal.audit import services as audit
-from portal.catalogue.models import Course, OfferMode
+from portal.catalogue.models import OfferMode
 from portal.catalogue.offers import mode_of
+from portal.catalogue.queries import Terms
 from portal.kit import faults
 from portal.kit.db import transactional
 from portal.kit.errors import Unavailable
@@ -48,7 +49,7 @@ class Begun:
     payment_id: int | None
 
 
-def begin_checkout(learner: Person, course: Course, seen_fen: int | None, tools: Tools) -> Begun:
+def begin_checkout(learner: Person, course: Terms, seen_fen: int | None, tools: Tools) -> Begun:
     """Return the learner's open order for `course`, placing it and asking the gateway when there is none.
 
     A gateway that does not answer is no failure: the order stands and the code follows.
@@ -68,7 +69,7 @@ def begin_checkout(learner: Person, course: Course, seen_fen: int | None, tools:
 
 
 @transactional
-def record_checkout(learner: Person, course: Course, seen_fen: int | None, tools: Tools) -> Begun:
+def record_checkout(learner: Person, course: Terms, seen_fen: int | None, tools: Tools) -> Begun:
     """Put the order and its first attempt on record, or find the open one; the gateway hears of nothing.
 
     Raises:
@@ -92,7 +93,7 @@ def record_checkout(learner: Person, course: Course, seen_fen: int | None, tools
     return Begun(order.public_id, payment_id)
 
 
-def standing_order(learner: Person, course: Course) -> Begun | None:
+def standing_order(learner: Person, course: Terms) -> Begun | None:
     """Return the learner's open order for a course, however it is to be paid; None when a new one may be placed.
 
     Raises:

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from portal.catalogue.models import Course
-from portal.catalogue.offers import offer_of
+from portal.catalogue.models import OfferMode
+from portal.catalogue.offers import mode_of
+from portal.catalogue.queries import Terms
 from portal.kit import clock, ids
 from portal.kit.db import db, insert_row, transactional
 from portal.learners.sessions import Person
@@ -19,7 +20,7 @@ from portal.transfers.models import Transfer
 
 
 @transactional
-def begin_transfer(learner: Person, course: Course, seen_fen: int | None, tools: Tools) -> Begun:
+def begin_transfer(learner: Person, course: Terms, seen_fen: int | None, tools: Tools) -> Begun:
     """Place an order that is paid by transfer, or return the one that is open, however that is paid.
 
     Args:
@@ -31,8 +32,7 @@ def begin_transfer(learner: Person, course: Course, seen_fen: int | None, tools:
     standing = standing_order(learner, course)
     if standing is not None:
         return standing
-    offer = offer_of(course.id)
-    if offer is None or not offer.is_on:
+    if mode_of(course.id) is OfferMode.OFF:
         raise WayNotOffered
     settings = tools.settings
     lifetime = timedelta(seconds=settings.TRANSFER_TTL_SECONDS)

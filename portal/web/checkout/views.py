@@ -11,8 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
 
-from portal.catalogue.models import Course
-from portal.catalogue.queries import course_of
+from portal.catalogue.queries import Terms, terms_of
 from portal.kit import clock
 from portal.kit.errors import Invalid, NotFound
 from portal.learners.sessions import Person
@@ -63,9 +62,9 @@ def buy(course_id: str) -> ResponseReturnValue:
     return begin(course_id, begin_checkout)
 
 
-def begin(course_id: str, place: Callable[[Person, Course, int | None, Tools], Begun]) -> ResponseReturnValue:
+def begin(course_id: str, place: Callable[[Person, Terms, int | None, Tools], Begun]) -> ResponseReturnValue:
     """Place an order by `place`, and lead to where it is paid, or to why not."""
-    course = course_of(course_id)
+    course = terms_of(course_id)
     try:
         begun = place(required_reader(), course, _seen_price(), tools())
     except AlreadyOwned as error:
