@@ -12,7 +12,7 @@ echo "PROVE_SEED=$PROVE_SEED"
 prove() { # prove DATABASE [pytest options]
     local database=$1
     shift
-    env PORTAL_TEST_DATABASE="$database" $bin/python -m pytest -q -n 2 tests/proof "$@"
+    env PORTAL_TEST_DATABASE="$database" $bin/python -m pytest -q -n 2 tests/proof tests/test_migrations.py::TestKilledMidway "$@"
 }
 
 part "install" scripts/install.sh dev mysql

@@ -1,4 +1,4 @@
-"""Faults that belong to no room alone: clocks, names, certificates, a full disk, a crowd, and money that comes late."""
+"""Faults that belong to no room alone: clocks, names, certificates, a crowd, and money that comes late."""
 
 import ipaddress
 import random
@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 import pytest
-import sqlalchemy as sa
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -214,39 +213,6 @@ def tls_server(directory):
         thread.join()
 
     return listener.getsockname()[1], stop
-
-
-def test_a_full_disk_stops_what_writes_and_nothing_else(shop, app, clock, count):
-    """F32: the pages are there, a notification is answered 503 and comes again, and all goes on by itself."""
-    with app.app_context():
-        engine = db.engine
-    if engine.dialect.name != "sqlite":
-        pytest.skip("only SQLite can be told that its disk is full")
-    pages = [1]  # SQLite takes the present size for it
-
-    def limit(connection, _record, _proxy) -> None:
-        connection.execute(f"PRAGMA max_page_count={pages[0]}")
-
-    buyer = shop.buyer()
-    order_id = buyer.buy()
-    sa.event.listen(engine, "checkout", limit)
-    try:
-        for _ in range(300):
-            answer = shop.notify(order_id, mutate={"trade_state": "NOTPAY"}, new_event_id=True)
-            if answer.status_code != 200:
-                break
-        assert answer.status_code == 503
-        shop.pay(order_id)
-        assert shop.notify(order_id).status_code == 503
-        assert buyer.get(f"/checkout/{order_id}").status_code == 200
-        pages[0] = 2**30
-        assert shop.notify(order_id).status_code == 200
-        come_to_rest(shop, clock)
-    finally:
-        sa.event.remove(engine, "checkout", limit)
-    assert buyer.state(order_id) == "delivered"
-    assert count(License) == 1
-    assert not shop.differences()
 
 
 def test_a_crowd_that_polls_does_not_keep_the_news_out(shop, app, clock, count, monkeypatch):

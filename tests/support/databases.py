@@ -20,7 +20,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -115,8 +115,12 @@ def memory_directory(prefix: str) -> tempfile.TemporaryDirectory[str]:
 
 
 @contextlib.contextmanager
-def database_server(*, own: bool = False) -> Iterator[DatabaseServer]:
-    """Give the shared server, or with `own` one that nobody else uses and that may be killed."""
+def database_server(*, own: bool = False, options: Sequence[str] = ()) -> Iterator[DatabaseServer]:
+    """Give the shared server, or with `own` one that nobody else uses and that may be killed.
+
+    Args:
+        options: what one's own MariaDB or MySQL server is started with besides.
+    """
     kind = wanted_kind()
     if kind == "sqlite":
         with memory_directory("portal-sqlite-") as directory:
@@ -124,7 +128,7 @@ def database_server(*, own: bool = False) -> Iterator[DatabaseServer]:
     elif (shared := os.environ.get(_SHARED)) and not own:
         yield DatabaseServer(kind, Path(tempfile.gettempdir()), urlsplit(shared).port or 3306)
     else:
-        server = start_server(kind)
+        server = start_server(kind, options)
         try:
             yield server
         finally:
@@ -175,7 +179,7 @@ def execute(server: DatabaseServer, statement: str) -> list[tuple[Any, ...]]:
         connection.close()
 
 
-def start_server(kind: str) -> DatabaseServer:
+def start_server(kind: str, options: Sequence[str] = ()) -> DatabaseServer:
     """Make a fresh MariaDB or MySQL server and wait until it answers.
 
     Raises:
@@ -185,7 +189,8 @@ def start_server(kind: str) -> DatabaseServer:
     server = DatabaseServer(kind, directory, free_port())
     try:
         (directory / "first.sql").write_text(_FIRST_STATEMENTS)
-        server.command = (_prepare_mariadb if kind == "mariadb" else _prepare_mysql)(directory)
+        prepare = _prepare_mariadb if kind == "mariadb" else _prepare_mysql
+        server.command = [*prepare(directory), *options]
         restart_server(server)
     except BaseException:
         stop_server(server)
