@@ -1,8 +1,8 @@
 """The staff's desk: a file for each screen, all on one blueprint.
 
 `door.py` holds the blueprint, which opens no view that does not say who may use it; `navigation.py` the one
-table of screens. What screens share of templates is described at the head of
-`templates/components/admin.html`.
+table of screens; `asked.py` reads what an address asks for, and `decisions.py` says why nothing was decided. What
+screens share of templates is described at the head of `templates/components/admin.html`.
 """
 
 from portal.web.admin import (
