@@ -300,6 +300,18 @@ class TestWaiting:
         assert count(Case, Case.kind == CaseKind.TRANSFER_WAITING.value, Case.status == "open") == 1
         assert desk.approve(order_id) == "confirmed"
 
+    def test_what_staff_enter_begins_the_three_days_anew(self, desk, shop, clock, count):
+        desk.limits(single_fen=0)
+        order_id = desk.told()
+        clock.travel(days=2)
+        assert desk.check(order_id) == "checked"
+        clock.travel(days=2)
+        shop.work(2)
+        assert count(Case) == 0
+        clock.travel(days=1, minutes=1)
+        shop.work(2)
+        assert count(Case, Case.kind == CaseKind.TRANSFER_WAITING.value, Case.status == "open") == 1
+
     def test_whoever_watches_its_page_asks_no_gateway(self, desk, shop, clock):
         buyer = shop.buyer()
         order_id = desk.order(buyer)
