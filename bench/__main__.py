@@ -1,6 +1,8 @@
 """`make bench`: how fast the portal is, each path beside its floor. See README.md beside this file."""
 
+import argparse
 import os
+import re
 import sys
 from typing import Any
 
@@ -17,6 +19,14 @@ from tests.support.databases import new_database
 from tests.support.processes import Sandbox
 
 _DATABASES = ("mariadb", "sqlite")
+_PARTS = (*(path.name for path in PATHS), "waiting", "growth", "year", "bill")
+_SETTINGS = f"""what is measured is said by the environment:
+  BENCH_ONLY          which parts, of: {" ".join(_PARTS)} (all)
+  BENCH_DATABASES     which databases, of: {" ".join(_DATABASES)} (both)
+  BENCH_SECONDS       how long a round is (2)
+  BENCH_ROUNDS        how many rounds each side has (5)
+  PORTAL_TEST_MYSQLD  a MySQL server for year and bill (MariaDB)
+"""
 _GATEWAY_SECONDS = 0.05
 
 
@@ -25,6 +35,13 @@ def _chosen(name: str, known: tuple[str, ...]) -> list[str]:
     if unknown := set(wanted) - set(known):
         sys.exit(f"{name}: unknown {', '.join(sorted(unknown))}; known: {', '.join(known)}")
     return wanted or list(known)
+
+
+def _number(name: str, otherwise: float) -> float:
+    text = os.environ.get(name) or str(otherwise)
+    if not re.fullmatch(r"\d{1,4}(\.\d+)?", text) or float(text) == 0:
+        sys.exit(f"{name}: a number above 0 is wanted, not {text!r}")
+    return float(text)
 
 
 def _measure_paths(
@@ -46,8 +63,14 @@ def _measure_paths(
 
 def main() -> None:
     """Measure what the environment asks for, print it, and write it down."""
-    names = _chosen("BENCH_ONLY", (*(path.name for path in PATHS), "waiting", "growth", "year", "bill"))
-    seconds, rounds = float(os.environ.get("BENCH_SECONDS", "2")), int(os.environ.get("BENCH_ROUNDS", "5"))
+    argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Load each path of the portal beside its floor, and print both.",
+        epilog=_SETTINGS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
+    names, databases = _chosen("BENCH_ONLY", _PARTS), _chosen("BENCH_DATABASES", _DATABASES)
+    seconds, rounds = _number("BENCH_SECONDS", 2.0), max(1, int(_number("BENCH_ROUNDS", 5)))
     paths = [path for path in PATHS if path.name in names]
     figures: dict[str, Any] = {}
     HOME.mkdir(parents=True, exist_ok=True)
@@ -56,7 +79,7 @@ def main() -> None:
         sandbox.control(
             "POST", "/control/faults", {"route": "create", "kind": "delay", "seconds": _GATEWAY_SECONDS}
         )
-        for kind in _chosen("BENCH_DATABASES", _DATABASES) if paths else []:
+        for kind in databases if paths else []:
             figures[kind] = _measure_paths(kind, sandbox, paths, seconds, rounds)
         if "growth" in names:
             figures["growth"] = measure_growth(sandbox, seconds, rounds)
