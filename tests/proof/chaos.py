@@ -17,8 +17,11 @@ import sqlalchemy as sa
 from portal.audit import services as audit
 from portal.doctor.examination import examine_promises
 from portal.kit import faults
+from portal.kit.db import db
 from portal.kit.errors import PortalError
 from portal.learners.models import Role
+from portal.refunds.call import give_up
+from portal.refunds.models import Refund, RefundStatus
 from portal.refunds.request import Wish, request_by_staff
 from portal.tools import Tools
 from scripts.processes import ProcessFailed
@@ -75,6 +78,17 @@ class Chaos:
         self._shop.portal.run_unarmed()
         self._shop.worker.run_unarmed()
         self._second_worker.run_unarmed()
+
+    def decide(self) -> None:
+        """Do what only a person can: give up refunds that WeChat refuses, as more went back by hand meanwhile."""
+        refused = sa.select(Refund.out_refund_no).where(
+            Refund.status == RefundStatus.APPROVED.value, Refund.failure_code.is_not(None)
+        )
+        with self._app.app_context():
+            for number in list(db.session.scalars(refused)):
+                with suppress(PortalError):
+                    give_up(make_learner(role=Role.FINANCE), number, "WeChat refuses it", self._tools)
+                    self.done["refund given up"] += 1
 
     def examined(self) -> list[str]:
         """Return what the doctor finds, once what the audit wrote last is sealed."""
