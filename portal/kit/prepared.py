@@ -42,7 +42,10 @@ class Prepared:
         for name, constant, write in self._given:
             value = values.get(name, constant)
             given.append(value if write is None else write(value))
-        connection = engine.raw_connection()
+        try:
+            connection = engine.raw_connection()
+        except self._dialect.dbapi.Error as error:
+            raise self._named(error, is_lost=False) from error
         try:
             cursor = connection.cursor()
             self._dialect.do_execute(cursor, self._sql, tuple(given))
@@ -53,12 +56,15 @@ class Prepared:
             if is_lost:
                 connection.invalidate(error)
                 engine.dispose()
-            raise sa.exc.DBAPIError.instance(
-                self._sql, None, error, self._dialect.dbapi.Error, True, is_lost, self._dialect
-            ) from error
+            raise self._named(error, is_lost) from error
         finally:
             connection.close()
         return [self._read(row) for row in found]
+
+    def _named(self, error: Exception, is_lost: bool) -> BaseException:
+        """Return the driver's error as SQLAlchemy names it, which is how the doors know that the database is away."""
+        driver = self._dialect.dbapi.Error
+        return sa.exc.DBAPIError.instance(self._sql, None, error, driver, True, is_lost, self._dialect)
 
     def _read(self, row: Sequence[Any]) -> Any:
         values = list(row)

@@ -60,3 +60,17 @@ def test_a_lost_connection_is_an_error_once():
     with pytest.raises(sa.exc.OperationalError):
         read(number, {})
     assert read(number, {})[0][0] != lost
+
+
+def test_a_database_that_lets_nobody_in_is_named_as_everywhere():
+    def away(dialect, *_facts):
+        raise dialect.dbapi.OperationalError("away")
+
+    db.session.remove()
+    db.engine.dispose()
+    sa.event.listen(db.engine, "do_connect", away)
+    try:
+        with pytest.raises(sa.exc.OperationalError):
+            read(_WRITTEN, {"now": clock.now()})
+    finally:
+        sa.event.remove(db.engine, "do_connect", away)
