@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
@@ -87,7 +87,7 @@ def purchase_of(learner: Person, order_public_id: str, *, with_qr: bool = False)
     if not rows:
         raise NotFound
     columns = iter(rows[0])
-    order = OrderFacts(*islice(columns, len(fields(OrderFacts))))
+    order = OrderFacts(*islice(columns, len(OrderFacts.__slots__)))
     payment = _next(PaymentFacts, columns)
     license_ = _next(LicenseFacts, columns)
     bought_by = _next(Sums, columns)
@@ -106,7 +106,7 @@ def purchase_of(learner: Person, order_public_id: str, *, with_qr: bool = False)
 
 def _next(kind: type[Facts], columns: Iterator[Any]) -> Facts | None:
     """Return what the next columns are of; None when the row they would come from is not there."""
-    values = list(islice(columns, len(fields(kind))))
+    values = list(islice(columns, len(kind.__slots__)))
     return None if values[0] is None else kind(*values)
 
 
@@ -141,7 +141,7 @@ def _purchase(with_qr: bool) -> sa.Select[Any]:
 
 
 def _columns(table: sa.FromClause, kind: type[Any]) -> list[sa.ColumnElement[Any]]:
-    return [table.c[field.name] for field in fields(kind)]
+    return [table.c[name] for name in kind.__slots__]
 
 
 def refund_is_due() -> sa.ColumnElement[bool]:

@@ -27,17 +27,30 @@ class Application(Flask):
         """Return a view or a hook as it is: none of ours is a coroutine, and Flask asks a dozen times a request."""
         return func
 
-    def url_for(self, endpoint: str, /, **values: Any) -> str:  # type: ignore[override]
+    def url_for(
+        self,
+        /,
+        endpoint: str,
+        *,
+        _anchor: str | None = None,
+        _method: str | None = None,
+        _scheme: str | None = None,
+        _external: bool | None = None,
+        **values: Any,
+    ) -> str:
         """Return the address of a page, as Flask does.
 
         Of an endpoint with one plain value, or none, only the first address is built; the others differ in that value.
         """
-        if len(values) > 1 or not has_request_context():
-            return super().url_for(endpoint, **values)
+        is_plain = _anchor is None and _method is None and _scheme is None and _external is None
+        if not is_plain or len(values) > 1 or not has_request_context():
+            return super().url_for(
+                endpoint, _anchor=_anchor, _method=_method, _scheme=_scheme, _external=_external, **values
+            )
         if endpoint == "static":
             return self._static_address(values["filename"])
         name, value = next(iter(values.items()), ("", ""))
-        if name and (name.startswith("_") or not isinstance(value, str) or not _PLAIN.fullmatch(value)):
+        if name and (not isinstance(value, str) or not _PLAIN.fullmatch(value)):
             return super().url_for(endpoint, **values)
         if endpoint.startswith("."):
             endpoint = f"{request.blueprint}{endpoint}" if request.blueprint else endpoint[1:]

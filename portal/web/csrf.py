@@ -30,10 +30,11 @@ class _Csrf(CSRFProtect):
     """Flask-WTF's tokens, and where the browser says the request comes from."""
 
     def protect(self, apply_exemptions: bool = False) -> None:
+        if request.method not in current_app.config["WTF_CSRF_METHODS"]:
+            return
         if apply_exemptions and (not request.endpoint or self._is_exempt()):
             return
-        if request.method in current_app.config["WTF_CSRF_METHODS"]:
-            _check_origin()
+        _check_origin()
         super().protect()
 
     def _error_response(self, reason: str) -> None:

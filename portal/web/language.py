@@ -114,8 +114,7 @@ def _is_our_page(address: str) -> bool:
 
 def _vary(response: Response) -> Response:
     if response.mimetype == "text/html":
-        response.vary.add("Accept-Language")
-        response.vary.add("Cookie")
+        response.vary.update(("Accept-Language", "Cookie"))
     return response
 
 

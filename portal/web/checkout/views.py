@@ -159,7 +159,7 @@ def status(order_id: str) -> ResponseReturnValue:
         row = poll_row(required_reader().id, order_id)
         if (tag := _tag(row)) in request.if_none_match:
             _note_watcher(row)
-            return _polled(Response(status=304), tag)
+            return _polled(Response(status=304, mimetype="application/json"), tag)
     found = purchase(order_id)
     _note_watcher(found.order)
     tag = _tag(found.order)
