@@ -1,18 +1,58 @@
-"""The browser's cookie: Flask's own, signed by a signer that is made once and not twice a request."""
+"""The browser's cookie: Flask's own, whose signature is checked once and not with each request of a browser."""
 
+import copy
+import functools
+from datetime import datetime
 from typing import Any
 
-from flask import Flask
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask, Request, Response
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
+from itsdangerous import BadSignature
+
+from portal.kit import clock
+
+# Of each half a kilobyte. Only cookies with a good signature are remembered, so nobody can fill it with others.
+_MOST_REMEMBERED = 4096
 
 
 class SignedCookies(SecureCookieSessionInterface):
-    """Flask's sessions in a cookie, for one application with its keys."""
+    """Flask's sessions in a cookie, for one application with its keys.
 
-    _signer: Any = None
+    Whether a session still counts is for the database to say, each time; here it is only read.
+    """
+
+    def __init__(self) -> None:
+        self._signer: Any = None
+        self._remembered = functools.lru_cache(maxsize=_MOST_REMEMBERED)(self._verified)
 
     def get_signing_serializer(self, app: Flask) -> Any:
         """Return what signs the cookie with the newest key and reads it with any."""
         if self._signer is None:
             self._signer = super().get_signing_serializer(app)
         return self._signer
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession:
+        """Return what is in the cookie; nothing when it is not ours, or older than a session can be."""
+        self.get_signing_serializer(app)
+        text = request.cookies.get(self.get_cookie_name(app))
+        if not text:
+            return self.session_class()
+        try:
+            found, signed_at = self._remembered(text)
+        except BadSignature:
+            return self.session_class()
+        if clock.now() - signed_at > app.permanent_session_lifetime:
+            return self.session_class()
+        # Messages for the next page are a list, to which a view may add.
+        return self.session_class(copy.deepcopy(found))
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Write the cookie where it was changed."""
+        if session.modified:
+            super().save_session(app, session, response)
+        elif session.accessed:
+            response.vary.add("Cookie")
+
+    def _verified(self, text: str) -> tuple[dict[str, Any], datetime]:
+        found: tuple[dict[str, Any], datetime] = self._signer.loads(text, return_timestamp=True)
+        return found

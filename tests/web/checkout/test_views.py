@@ -163,6 +163,23 @@ class TestPoll:
         assert "orders" in seen[1]
         assert "JOIN" not in seen[1]
 
+    def test_a_page_is_told_only_of_what_changed_since_it_was_drawn(self, shop):
+        buyer = shop.buyer()
+        order_id = buyer.buy()
+        tag = re.search(r'data-tag="([^"]+)"', buyer.get(f"/checkout/{order_id}").text)[1]
+        headers = {"If-None-Match": f'"{tag}"'}
+        assert buyer.get(f"/checkout/{order_id}/status", headers=headers).status_code == 304
+        shop.notify(order_id)
+        changed = buyer.get(f"/checkout/{order_id}/status", headers=headers)
+        assert changed.get_json()["state"] == "delivered"
+
+    def test_what_is_shown_is_one_statement_too(self, shop, app):
+        buyer = shop.buyer()
+        order_id = buyer.buy()
+        with counted_statements(app) as seen:
+            assert buyer.get(f"/checkout/{order_id}/status").status_code == 200
+        assert len(seen) == 2, seen
+
     def test_it_never_asks_wechat(self, shop):
         buyer = shop.buyer()
         order_id = buyer.buy()
