@@ -2,14 +2,11 @@
 
 import copy
 import functools
-from datetime import datetime
 from typing import Any
 
 from flask import Flask, Request, Response
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from itsdangerous import BadSignature
-
-from portal.kit import clock
 
 # Of each half a kilobyte. Only cookies with a good signature are remembered, so nobody can fill it with others.
 _MOST_REMEMBERED = 4096
@@ -23,12 +20,14 @@ class SignedCookies(SecureCookieSessionInterface):
 
     def __init__(self) -> None:
         self._signer: Any = None
+        self._timer: Any = None
         self._remembered = functools.lru_cache(maxsize=_MOST_REMEMBERED)(self._verified)
 
     def get_signing_serializer(self, app: Flask) -> Any:
         """Return what signs the cookie with the newest key and reads it with any."""
         if self._signer is None:
             self._signer = super().get_signing_serializer(app)
+            self._timer = self._signer.make_signer()
         return self._signer
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession:
@@ -41,7 +40,8 @@ class SignedCookies(SecureCookieSessionInterface):
             found, signed_at = self._remembered(text)
         except BadSignature:
             return self.session_class()
-        if clock.now() - signed_at > app.permanent_session_lifetime:
+        # By the clock that it was signed with.
+        if self._timer.get_timestamp() - signed_at > app.permanent_session_lifetime.total_seconds():
             return self.session_class()
         # Messages for the next page are a list, to which a view may add.
         return self.session_class(copy.deepcopy(found))
@@ -53,6 +53,6 @@ class SignedCookies(SecureCookieSessionInterface):
         elif session.accessed:
             response.vary.add("Cookie")
 
-    def _verified(self, text: str) -> tuple[dict[str, Any], datetime]:
-        found: tuple[dict[str, Any], datetime] = self._signer.loads(text, return_timestamp=True)
-        return found
+    def _verified(self, text: str) -> tuple[dict[str, Any], float]:
+        found, signed_at = self._signer.loads(text, return_timestamp=True)
+        return found, signed_at.timestamp()
