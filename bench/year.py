@@ -28,7 +28,7 @@ from portal.config import load_settings
 from portal.doctor.invariants import INVARIANTS, offenders
 from portal.jobs import run_due
 from portal.kit import beijing, clock
-from portal.kit.db import db
+from portal.kit.db import Patience, db
 from portal.learners.models import Role
 from portal.ledger.models import LedgerEntry
 from portal.ledger.services import SALES
@@ -57,7 +57,7 @@ def measure_year(sandbox: Sandbox, orders: int = ORDERS) -> dict[str, Any]:
 
 
 def _measured(env: dict[str, str], worked: Callable[[], float]) -> dict[str, Any]:
-    app = create_app(load_settings({**env, "LOG_LEVEL": "ERROR"}))
+    app = create_app(load_settings({**env, "LOG_LEVEL": "ERROR"}), patience=Patience.COMMAND)
     with app.app_context():
         sql = SqlTime(db.engine, worked)
         days, seconds = _timed(check.rebuild)
