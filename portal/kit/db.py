@@ -190,8 +190,15 @@ def _prepared(statement: sa.Select[Any], dialect: Dialect) -> Prepared:
 
 
 def run(statement: sa.Executable, values: Mapping[str, object]) -> sa.CursorResult[Any]:
-    """Run a statement on tables (`table_of`) in the running transaction, past the mapper: it costs half as much."""
-    return cast(sa.Connection, db.session().info[_RUNNING]).execute(statement, values)
+    """Run a statement on tables (`table_of`) in the running transaction, past the mapper: it costs half as much.
+
+    Raises:
+        RuntimeError: when no transaction runs: a mistake in the code.
+    """
+    connection = db.session().info.get(_RUNNING)
+    if connection is None:
+        raise RuntimeError("a write outside of a transaction")
+    return cast(sa.Connection, connection).execute(statement, values)
 
 
 def changed_one(result: sa.Result[Any]) -> bool:

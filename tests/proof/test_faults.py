@@ -251,9 +251,9 @@ class TestStaleReads:
 
     def test_a_payment_marked_meanwhile_is_not_marked_again(self, shop, app, monkeypatch, count):
         order_id = shop.buyer().buy()
-        with app.app_context():
-            stale = settle.lock_payment(shop.payment(order_id).out_trade_no)
-            db.session.rollback()
+        number = shop.payment(order_id).out_trade_no
+        with app.app_context(), transaction():
+            stale = settle.lock_payment(number)
         shop.pay(order_id)
         assert shop.notify(order_id).status_code == 200
         rows = [stale]
