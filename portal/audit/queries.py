@@ -132,7 +132,7 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, dict):
-        return ", ".join(f"{name}: {_text(part)}" for name, part in value.items())
+        return ", ".join(f"{name}: {_text(part) or '–'}" for name, part in value.items())
     if isinstance(value, list):
         return ", ".join(_text(part) for part in value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
