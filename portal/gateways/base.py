@@ -6,6 +6,7 @@ the gateway may have done what was asked, so the same call is made again under t
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -311,6 +312,9 @@ class Gateway(Protocol):
         Raises:
             GatewayRejected, GatewayUnknown.
         """
+
+    def parse_within(self, context: Callable[[], AbstractContextManager[object]]) -> None:
+        """Have `parse_notification` enter `context` when it needs the database, which it seldom does."""
 
     def parse_notification(self, headers: Headers, body: bytes) -> VerifiedNotification:
         """Verify and read a notification, without any outbound call.

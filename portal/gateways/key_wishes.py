@@ -4,6 +4,8 @@ A forger can name any key, so a message never causes a call, nor more than one w
 """
 
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -22,6 +24,8 @@ class KeyWishes:
         self._gateway = gateway
         self._lock = threading.Lock()
         self._noted_at: datetime | None = None
+        self.within: Callable[[], AbstractContextManager[object]] = nullcontext
+        """Inside of what a wish is written, for whoever verifies outside of the application."""
 
     def note(self) -> None:
         """Wish for current keys; call with no transaction open."""
@@ -30,12 +34,13 @@ class KeyWishes:
             if self._noted_at is not None and abs(now - self._noted_at) < _ONCE_IN:
                 return
             self._noted_at = now
-        try:
-            self._write(now)
-        except sa.exc.SQLAlchemyError:
-            # The message is refused all the same, and sent again.
-            db.session.rollback()
-            self.forget()
+        with self.within():
+            try:
+                self._write(now)
+            except sa.exc.SQLAlchemyError:
+                # The message is refused all the same, and sent again.
+                db.session.rollback()
+                self.forget()
 
     @transactional
     def _write(self, now: datetime) -> None:

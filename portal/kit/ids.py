@@ -1,6 +1,7 @@
 """Identifiers and secrets. Nothing else draws random numbers."""
 
 import hashlib
+import random
 import secrets
 import uuid
 from datetime import datetime
@@ -27,6 +28,14 @@ def is_row_id(number: int) -> bool:
 def new_public_id() -> str:
     """Return an unguessable public id: 20 characters, 100 bits, lower case."""
     return random_text(20).lower()
+
+
+def new_request_id() -> str:
+    """Return what the log lines of a request are known by: 20 hex digits, no secret.
+
+    Made without the system's randomness, asking for which hands the interpreter to another thread.
+    """
+    return f"{random.getrandbits(80):020x}"
 
 
 def new_out_trade_no(mode_letter: str, moment: datetime) -> str:

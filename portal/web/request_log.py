@@ -36,7 +36,7 @@ def context() -> dict[str, Any]:
 
 def request_id(given: str) -> str:
     """Return the id of a request: the one it was `given` if that looks like one, else a new one."""
-    return given if _GIVEN_ID.fullmatch(given) else ids.new_public_id()
+    return given if _GIVEN_ID.fullmatch(given) else ids.new_request_id()
 
 
 def init_request_log(app: Flask) -> None:

@@ -1,8 +1,8 @@
 """WeChat Pay as a `Gateway`: order, query and close a Native payment, refund it, and read notifications."""
 
 import re
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
 from datetime import date, timedelta, timezone
 from typing import Any, BinaryIO
 from urllib.parse import quote
@@ -230,6 +230,10 @@ class WeChatPayGateway:
     def key_problems(self) -> list[str]:
         """Name the platform's keys when there are none, or the newest certificate ends within 30 days."""
         return self._keys.problems()
+
+    def parse_within(self, context: Callable[[], AbstractContextManager[object]]) -> None:
+        """Have the keys read, and a wish for others written, inside `context`."""
+        self._keys.within = self._wishes.within = context
 
     def parse_notification(self, headers: Headers, body: bytes) -> VerifiedNotification:
         """Verify and read a notification.

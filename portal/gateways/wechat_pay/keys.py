@@ -5,7 +5,8 @@ message says ever causes a fetch. Starting the portal needs no gateway.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -77,6 +78,8 @@ class PlatformKeys:
         self._snapshot: Mapping[str, RSAPublicKey] = self._configured
         self._read_at: datetime | None = None
         self._reading = threading.Lock()
+        self.within: Callable[[], AbstractContextManager[object]] = nullcontext
+        """Inside of what the table is read, for whoever verifies outside of the application."""
 
     def current(self) -> Mapping[str, RSAPublicKey]:
         """Return the keys that may sign now. Reads the table at most once a minute, whoever asks."""
@@ -85,7 +88,8 @@ class PlatformKeys:
         if not self._is_fresh(now) and self._reading.acquire(blocking=self._read_at is None):
             try:
                 if not self._is_fresh(now):
-                    self._read(now)
+                    with self.within():
+                        self._read(now)
             finally:
                 self._reading.release()
         return self._snapshot

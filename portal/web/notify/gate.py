@@ -1,9 +1,10 @@
 """Before the portal: what is not proven to come from WeChat Pay gets no further.
 
 Anybody can send forged notifications, as many as they like. Each shall cost what its checks cost, so it is refused
-before the application is asked: no session, no context, no database, no outbound call.
+before the application is asked: no session, no context, no outbound call, and the database once a minute at most.
 """
 
+import functools
 import json
 import logging
 from collections.abc import Iterable
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PATH = "/notify/wechat"
+_NAME = "notify/wechat"
+PATH = f"/{_NAME}"
 VERIFIED = "portal.notification"
 """Where the WSGI environment has the notification of a request that got through."""
 _LARGEST = 64 * 1024
+_HEADERS = (("Content-Type", "application/json"), ("Cache-Control", "no-store"), *EVERYWHERE)
 
 
 class _Refused(Exception):
@@ -39,33 +42,40 @@ class _Refused(Exception):
         self.message = message
 
 
+class _Headers:
+    """A request's headers as the server gives them."""
+
+    def __init__(self, environ: "WSGIEnvironment") -> None:
+        self._environ = environ
+
+    def get(self, name: str, default: str) -> str:
+        """Return a header's value."""
+        value: str = self._environ.get(f"HTTP_{name.upper().replace('-', '_')}", default)
+        return value
+
+
 class Gate:
     """A WSGI application in front of another."""
 
     def __init__(self, app: Flask, gateway: Gateway) -> None:
-        self._app = app
         self._inside: WSGIApplication = app.wsgi_app
         self._gateway = gateway
+        gateway.parse_within(app.app_context)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a notification that is not genuine, and pass everything else on."""
         # The application's routes take several slashes at the beginning for one.
-        path = "/" + environ.get("PATH_INFO", "").lstrip("/")
-        if path == PATH and environ.get("REQUEST_METHOD") == "POST":
-            request = Request(environ, populate_request=False)
+        if environ.get("PATH_INFO", "").lstrip("/") == _NAME and environ.get("REQUEST_METHOD") == "POST":
+            headers = _Headers(environ)
             try:
-                environ[VERIFIED] = self._verified(request)
+                environ[VERIFIED] = self._verified(headers, environ)
             except _Refused as error:
-                return _answer(error, request_id(request.headers.get("X-Request-ID", "")), start_response)
+                return _answer(error, request_id(headers.get("X-Request-ID", "")), start_response)
         return self._inside(environ, start_response)
 
-    def _verified(self, request: Request) -> VerifiedNotification:
-        request.max_content_length = _LARGEST
+    def _verified(self, headers: _Headers, environ: "WSGIEnvironment") -> VerifiedNotification:
         try:
-            body = request.get_data(cache=False)
-            # Once a minute the platform's keys are read again.
-            with self._app.app_context():
-                return self._gateway.parse_notification(request.headers, body)
+            return self._gateway.parse_notification(headers, _body(environ))
         except RequestEntityTooLarge:
             refusals.count("too_large")
             raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too large") from None
@@ -80,16 +90,27 @@ class Gate:
             raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, "try again later") from None
 
 
+def _body(environ: "WSGIEnvironment") -> bytes:
+    """Read what was sent at once, when its length is told.
+
+    Raises:
+        RequestEntityTooLarge: it is longer than a notification may be.
+    """
+    length = environ.get("CONTENT_LENGTH", "")
+    if length.isdecimal() and length.isascii() and len(length) < 6 and int(length) <= _LARGEST:
+        body: bytes = environ["wsgi.input"].read(int(length))
+        return body
+    request = Request(environ, populate_request=False)
+    request.max_content_length = _LARGEST
+    return request.get_data(cache=False)
+
+
 def _answer(error: _Refused, known_as: str, start_response: "StartResponse") -> Iterable[bytes]:
-    body = json.dumps({"code": "FAIL", "message": error.message}).encode()
-    start_response(
-        f"{error.status.value} {error.status.phrase}",
-        [
-            ("Content-Type", "application/json"),
-            ("Content-Length", str(len(body))),
-            ("Cache-Control", "no-store"),
-            ("X-Request-ID", known_as),
-            *EVERYWHERE,
-        ],
-    )
+    status, body = _line_and_body(error.status, error.message)
+    start_response(status, [*_HEADERS, ("Content-Length", str(len(body))), ("X-Request-ID", known_as)])
     return [body]
+
+
+@functools.cache
+def _line_and_body(status: HTTPStatus, message: str) -> tuple[str, bytes]:
+    return f"{status.value} {status.phrase}", json.dumps({"code": "FAIL", "message": message}).encode()
