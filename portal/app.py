@@ -29,6 +29,7 @@ from portal.web import (
     device,
     errors,
     filters,
+    frame,
     headers,
     health,
     language,
@@ -78,6 +79,7 @@ def create_app(settings: Settings | None = None, patience: Patience | None = Non
     init_limits(settings)
     language.init_language(app)
     filters.init_filters(app)
+    frame.init_frame(app)
     headers.init_headers(app, settings)
     static_files.init_static_files(app)
     init_view_counter(app)

@@ -85,8 +85,9 @@ def _state(
         return _UNDER_WAY[refund_state]
     if status == OrderStatus.COMPLETED and refunded_fen:
         return "partially_refunded"
-    is_ending = closing is not None or clock.now() >= expires_at
-    return "confirming" if status == OrderStatus.PENDING and is_ending else status
+    if status == OrderStatus.PENDING and (closing is not None or clock.now() >= expires_at):
+        return "confirming"
+    return status
 
 
 # Columns instead of mapped objects, and put together once: this page is read most.

@@ -1,7 +1,7 @@
 """The Flask application of the portal: how it makes templates and addresses."""
 
-import os
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +12,7 @@ from portal.web.templates import Environment
 # Ids and numbers of ours: they stand in an address as they are, nothing in them to be escaped.
 _PLAIN = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 _STAND_IN = "stand-in-for-a-value"
+_LOOK_EVERY_SECONDS = 1.0
 
 
 class Application(Flask):
@@ -22,6 +23,7 @@ class Application(Flask):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._addresses: dict[tuple[str, ...], tuple[str, str]] = {}
+        self._static: dict[tuple[str, str], tuple[str, float]] = {}
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return a view or a hook as it is: none of ours is a coroutine, and Flask asks a dozen times a request."""
@@ -63,13 +65,10 @@ class Application(Flask):
         return f"{known[0]}{value}{known[1]}"
 
     def _static_address(self, filename: str) -> str:
-        """Return the address of a static file, which has a hash of its content in it; built anew when that changes."""
-        try:
-            changed_at = os.stat(f"{self.static_folder}/{filename}").st_mtime_ns
-        except OSError:
-            return super().url_for("static", filename=filename)
-        known = self._addresses.get((request.root_path, "static", filename))
-        if known is None or known[1] != str(changed_at):
+        """Return the address of a static file, with a hash of its content; a change is seen within a second."""
+        now = time.monotonic()
+        address, built_at = self._static.get((request.root_path, filename), ("", -_LOOK_EVERY_SECONDS))
+        if now - built_at >= _LOOK_EVERY_SECONDS:
             address = super().url_for("static", filename=filename)
-            known = self._addresses[request.root_path, "static", filename] = (address, str(changed_at))
-        return known[0]
+            self._static[request.root_path, filename] = (address, now)
+        return address

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import babel
 from flask import Blueprint, Flask, Response, current_app, redirect, request
-from flask_babel import Babel, get_locale
+from flask_babel import Babel
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
@@ -21,6 +21,7 @@ from portal.learners.services import change_locale
 from portal.web import problems
 from portal.web.auth import current_learner, reader
 from portal.web.bearer import locale_of_holder
+from portal.web.filters import language
 
 bp = Blueprint("language", __name__)
 
@@ -89,7 +90,7 @@ def _wished_by(header: str) -> Locale | None:
 
 def html_lang() -> str:
     """Return the `lang` of the page."""
-    return _HTML_LANG[str(get_locale())]
+    return _HTML_LANG[language()]
 
 
 def this_page() -> str:

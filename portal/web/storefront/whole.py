@@ -10,9 +10,9 @@ from collections.abc import Callable, Hashable
 from datetime import datetime, timedelta
 
 from flask import request, session
-from flask_wtf.csrf import generate_csrf
 
 from portal.kit import clock
+from portal.web.csrf import form_token
 from portal.web.filters import chosen_theme, language, shop_notices
 
 _KEPT = timedelta(seconds=10)
@@ -36,7 +36,7 @@ class WholePages:
         if request.query_string or "_flashes" in session:
             return draw()
         key = (shown, language(), chosen_theme(), tuple(shop_notices()), request.root_path, request.path)
-        now, token = clock.now(), generate_csrf()
+        now, token = clock.now(), form_token()
         with self._lock:
             drawn_at, pieces = self._pages.get(key, (None, []))
         if drawn_at is None or not timedelta(0) <= now - drawn_at < _KEPT:
