@@ -106,7 +106,7 @@ class TestFirstPage:
     def test_every_tile_leads_to_the_rows_it_counts(self, staff, sold):
         person = staff()
         tiles = re.findall(r'<h3><a href="([^"]+)">', text_of(person.get("/admin")).split("Screens")[0])
-        assert len(tiles) == 10
+        assert len(tiles) == 11
         for path in (
             "/admin/orders?status=pending",
             "/admin/orders?status=paid",
