@@ -98,7 +98,7 @@ def open_order_id(learner_id: int, product_id: str) -> str | None:
 def _move_to(target: OrderStatus) -> sa.Update:
     return (
         sa.update(table_of(Order))
-        .where(_orders.id == sa.bindparam("order"), _orders.status.in_(sources_of(target)))
+        .where(_orders.id == sa.bindparam("order"), _orders.status.in_(map(sa.literal, sources_of(target))))
         .values(status=target.value, open_key=None, closing=None, version=_orders.version + 1)
     )
 

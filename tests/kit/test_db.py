@@ -349,6 +349,16 @@ def test_what_a_connection_left_open_is_rolled_back_before_the_next_use(inside, 
     assert written() == []
 
 
+def test_what_was_taken_back_does_not_come_with_what_follows_on_the_same_connection(inside, written):
+    rows = sa.insert(AuditRow.__table__).values(at=clock.now(), actor="x", action="test.written", facts="{}")
+    with db.engine.connect().execution_options(portal_write=True) as connection:
+        connection.execute(rows.values(subject="test:back"))
+        connection.rollback()
+        connection.execute(rows.values(subject="test:kept"))
+        connection.commit()
+    assert written() == ["test:kept"]
+
+
 class TestPatience:
     """A server that stands still is seen by nothing but a wait that ends."""
 
