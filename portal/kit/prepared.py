@@ -49,6 +49,8 @@ class Prepared:
             name for name in compiled.positiontup if compiled.binds[name].required and name not in names
         ]:
             raise sa.exc.InvalidRequestError(f"no value for {', '.join(missing)}")
+        if any(bind.expanding for bind in compiled.binds.values()):
+            raise sa.exc.InvalidRequestError("a list is given to in_ as literals, and not empty")
         self._given = [
             (name, constants[name], compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect))
             for name in compiled.positiontup

@@ -96,9 +96,10 @@ def open_order_id(learner_id: int, product_id: str) -> str | None:
 
 @functools.cache
 def _move_to(target: OrderStatus) -> sa.Update:
+    sources = [sa.literal(source) for source in sources_of(target)]
     return (
         sa.update(table_of(Order))
-        .where(_orders.id == sa.bindparam("order"), _orders.status.in_(map(sa.literal, sources_of(target))))
+        .where(_orders.id == sa.bindparam("order"), _orders.status.in_(sources) if sources else sa.false())
         .values(status=target.value, open_key=None, closing=None, version=_orders.version + 1)
     )
 

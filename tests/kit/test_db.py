@@ -21,6 +21,7 @@ from portal.kit.db import (
     db,
     engine_options,
     forbid_open_transaction,
+    table_of,
     transaction,
     transactional,
 )
@@ -350,7 +351,7 @@ def test_what_a_connection_left_open_is_rolled_back_before_the_next_use(inside, 
 
 
 def test_what_was_taken_back_does_not_come_with_what_follows_on_the_same_connection(inside, written):
-    rows = sa.insert(AuditRow.__table__).values(at=clock.now(), actor="x", action="test.written", facts="{}")
+    rows = sa.insert(table_of(AuditRow)).values(at=clock.now(), actor="x", action="test.written", facts="{}")
     with db.engine.connect().execution_options(portal_write=True) as connection:
         connection.execute(rows.values(subject="test:back"))
         connection.rollback()

@@ -126,7 +126,7 @@ class TestWrites:
     def test_a_connection_lost_in_the_middle_is_one_more_attempt(self):
         if db.engine.dialect.name == "sqlite":
             pytest.skip("no connection to lose")
-        lost = []
+        lost: list[int] = []
 
         @transactional
         def work():
