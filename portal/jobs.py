@@ -4,7 +4,7 @@ Everything here may be run by any number of workers at once, and die anywhere: t
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -83,7 +83,7 @@ class Kind:
     `pauses` are seconds, the last one repeats. `gives_up_after` None: it is tried until it succeeds.
     `lease`: for how long it is one worker's, and waits when that worker dies; well above what it can take.
     `calls_gateway`: it rests while the gateways are away, and takes turns with all workers otherwise.
-    `is_done_on_hold`: also while the portal is on hold (`switchboard/hold.py`): it reaches nobody outside.
+    `is_done_on_hold`: also while the portal is on hold (`switchboard/hold.py`): it asks and books, and moves nothing outside.
     """
 
     do: Callable[[Claim, Tools], None]
@@ -228,20 +228,22 @@ KINDS: dict[str, Kind] = {
     # notification was lost is found within three. Whoever watches the page hastens it (`payments/watch.py`).
     "watch_payment": Kind(_watch_payment, (90, 150), calls_gateway=True, lease=_ONE_CALL),
     "close_order": Kind(_close_order, (5, 5, 10, 20, 30, 60), calls_gateway=True),
-    "look_again": Kind(_look_again, (60, 300, 600), _DAY, calls_gateway=True),
+    "look_again": Kind(_look_again, (60, 300, 600), _DAY, calls_gateway=True, is_done_on_hold=True),
     "issue_license": Kind(_issue_license, (2, 5, 10, 30), lease=_MOMENT, is_done_on_hold=True),
     "run_batch": Kind(_run_batch, (1,)),
     # Every half hour; the day itself says when a person is told.
-    "reconcile_day": Kind(_reconcile_day, (1800,), calls_gateway=True),
+    "reconcile_day": Kind(_reconcile_day, (1800,), calls_gateway=True, is_done_on_hold=True),
     "refund_call": Kind(_refund_call, (5, 10, 30, 60, 300), calls_gateway=True),
     # After the first look at one minute.
-    "refund_query": Kind(_refund_query, (60, 120, 300, 600, 1800, 3600), calls_gateway=True),
+    "refund_query": Kind(
+        _refund_query, (60, 120, 300, 600, 1800, 3600), calls_gateway=True, is_done_on_hold=True
+    ),
     "refund_overdue": Kind(_refund_overdue, (60,)),
-    "learn_refunds": Kind(_learn_refunds, (10, 60, 300, 1800), calls_gateway=True),
+    "learn_refunds": Kind(_learn_refunds, (10, 60, 300, 1800), calls_gateway=True, is_done_on_hold=True),
     "mail_refund_started": Kind(_mailing(mail_started), _MAIL_PAUSES, _DAY),
     "mail_refund_done": Kind(_mailing(mail_done), _MAIL_PAUSES, _DAY),
     "mail_refund_refused": Kind(_mailing(mail_refused), _MAIL_PAUSES, _DAY),
-    "sync_dispute": Kind(_sync_dispute, (5, 30, 120, 600), _DAY, calls_gateway=True),
+    "sync_dispute": Kind(_sync_dispute, (5, 30, 120, 600), _DAY, calls_gateway=True, is_done_on_hold=True),
     "sync_disputes": Kind(_sync_disputes, (60, 600), _DAY, calls_gateway=True),
     "send_dispute_act": Kind(_send_dispute_act, (5, 15, 60, 300), calls_gateway=True),
     "transfer_overdue": Kind(_transfer_overdue, (60,)),
@@ -267,29 +269,24 @@ _UNKNOWN = Kind(_do_not_know, (60,), _DAY)
 
 
 def run_due(tools: Tools, limit: int = _BATCH) -> int:
-    """Do the work that is due, at most `limit` rows, and return how many were done. On hold, next to nothing is."""
-    if is_on_hold():
-        harmless = [name for name, kind in KINDS.items() if kind.is_done_on_hold]
-        return sum(_claim_and_run(job_id, tools) for job_id in outbox.due_ids(limit, only=harmless))
+    """Do the work that is due, at most `limit` rows, and return how many were done. On hold, what only asks and books is."""
+    calling = {name for name, kind in KINDS.items() if kind.calls_gateway}
+    wanted = {name for name, kind in KINDS.items() if kind.is_done_on_hold} if is_on_hold() else None
     done = 0
-    for job_id in outbox.due_ids(limit, but=_gateway_kinds()):
+    for job_id in outbox.due_ids(limit, only=wanted, but=calling):
         done += _claim_and_run(job_id, tools)
-    return done + _call_gateways(tools, limit)
+    return done + _call_gateways(calling if wanted is None else calling & wanted, tools, limit)
 
 
-def _gateway_kinds() -> list[str]:
-    return [name for name, kind in KINDS.items() if kind.calls_gateway]
-
-
-def _call_gateways(tools: Tools, limit: int) -> int:
-    """Do due work that calls a gateway, unless all are away; what has piled up drains five calls a second (F6)."""
+def _call_gateways(kinds: Collection[str], tools: Tools, limit: int) -> int:
+    """Do due work of `kinds`, unless all gateways are away; what has piled up drains five calls a second (F6)."""
     for gateway in tools.gateways.values():
         gateway.probe()
     if all(gateway.is_away() for gateway in tools.gateways.values()):
         return 0
     done = 0
     with taking_turns():
-        for job_id in outbox.due_ids(min(limit, _GATEWAY_BATCH), only=_gateway_kinds()):
+        for job_id in outbox.due_ids(min(limit, _GATEWAY_BATCH), only=kinds):
             done += _claim_and_run(job_id, tools)
     return done
 

@@ -6,6 +6,7 @@ from flask.cli import AppGroup
 from portal.audit import services as audit
 from portal.commands.printing import json_option, refuse, show
 from portal.kit import clock
+from portal.outbox import services as outbox
 from portal.switchboard.hold import LONGEST_REASON, Hold, begin_hold, end_hold, standing_hold
 
 hold = AppGroup("hold", help="After a restored backup: learn what became of the money, and do nothing else.")
@@ -24,9 +25,21 @@ def on(reason: str, as_json: bool) -> None:
 
 
 @hold.command("off")
+@click.option("--anyway", is_flag=True, help="Also while it is not known by which refunds money went back.")
 @json_option
-def off(as_json: bool) -> None:
-    """Release the hold: what is due is done now. Without one, nothing changes."""
+def off(anyway: bool, as_json: bool) -> None:
+    """Release the hold: what is due is done now. Without one, nothing changes.
+
+    Refused (exit 1) while WeChat Pay has not answered which refunds a payment had: they would be given twice.
+    """
+    unanswered = outbox.count_waiting("learn_refunds")
+    if unanswered and standing_hold() is not None and not anyway:
+        refuse(
+            f"Money went back for {unanswered} payments, and it is not known yet by which refund. The worker asks on; "
+            "try again in a minute, or give --anyway.",
+            as_json,
+            1,
+        )
     end_hold(audit.operator())
     _show(standing_hold(), as_json)
 

@@ -83,6 +83,16 @@ def is_waiting(kind: str, subject_id: str | int, is_due: bool = False) -> bool:
     return db.session.scalar(query.limit(1)) is not None
 
 
+def count_waiting(kind: str) -> int:
+    """Return how much work of a kind is still to be done, due or not."""
+    query = (
+        sa.select(sa.func.count())
+        .select_from(Job)
+        .where(Job.kind == kind, Job.status == JobStatus.PENDING.value)
+    )
+    return db.session.scalar(query) or 0
+
+
 @transactional
 def hasten_all(kind: str, subject_id: str | int) -> None:
     """Make all pending work of a kind about something due now."""

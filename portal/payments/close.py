@@ -129,15 +129,12 @@ def start_closing(order: AnyOrder, how: OrderStatus, actor: str, reason: str | N
 def close_order(order_id: int, tools: Tools) -> bool:
     """Bring a closing order to its end at the gateway and here; return whether it has one.
 
-    False means UNKNOWN: the order stays closing and the outbox asks again.
+    False means UNKNOWN, or on hold: the order stays closing and the outbox asks again.
     """
     faults.point("close.after_mark")
     payment = live_attempt(order_id)
-    if payment is None:
-        return _close_without_attempt(order_id)
-    if payment.gateway == TRANSFER:
-        finish_closing(payment.out_trade_no)
-        return True
+    if payment is None or payment.gateway == TRANSFER:
+        return _close_here(order_id, payment)
     if not _may_call(payment.id):
         return False
     gateway = tools.gateway(payment.gateway)
@@ -201,6 +198,16 @@ def _end_order(order_id: int, public_id: str, target: OrderStatus) -> None:
     move_order(order_id, target, closed_at=clock.now())
     outbox.settle_effect(f"close_order:{order_id}")
     audit.record(f"order.{target.value}", f"order:{public_id}", audit.SYSTEM)
+
+
+def _close_here(order_id: int, transfer: Payment | None) -> bool:
+    """End an order that no gateway knows of; not on hold, when what was begun or confirmed since may be forgotten."""
+    if is_on_hold():
+        return False
+    if transfer is not None:
+        finish_closing(transfer.out_trade_no)
+        return True
+    return _close_without_attempt(order_id)
 
 
 @transactional

@@ -188,14 +188,14 @@ def note_overdue(refund_id: int) -> None:
 def learn_refunds(payment_id: int, tools: Tools) -> bool:
     """The gateway says that some of a payment went back: find out by which refund. Returns whether that is done.
 
-    Ours are asked about by number. When none explains it, it was made at the gateway and its own
-    news is still to come: a case, which the bill closes at the latest.
+    Ours are asked about by number, also those that were never sent: a restored database has forgotten that. When none
+    explains it, it was made at the gateway and its own news is still to come: a case, which the bill closes at the latest.
     """
     payment = db.session.get_one(Payment, payment_id, populate_existing=True)
     gateway = tools.gateway(payment.gateway)
     try:
         for refund in _of_payment(payment_id):
-            if refund.status not in _ENDED and refund.called_at is not None:
+            if refund.status not in _ENDED:
                 _ask(gateway, refund, tools)
     except GatewayError:
         return False

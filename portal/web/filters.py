@@ -12,6 +12,7 @@ from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
 from portal.kit import clock, wording
+from portal.payments.checkout_state import CheckoutState
 from portal.switchboard.models import OF_STAFF, SwitchName
 from portal.web.tools import tools
 
@@ -103,7 +104,7 @@ def shop_notices() -> list[str]:
     """Return what the shop tells every visitor: a banner, and why nothing is sold."""
     board, locale = tools().board, language()
     texts = [board.text(name, locale) for name in OF_STAFF]
-    if board.since(SwitchName.HOLD) is not None:
+    if is_on_hold():
         texts.append(hold_notice())
     return [text for text in texts if text]
 
@@ -116,11 +117,22 @@ def hold_notice() -> str:
     )
 
 
+def waits_for_release(state: CheckoutState) -> bool:
+    """Tell whether an order gets its code when a hold is released, and not before."""
+    return state in (CheckoutState.PREPARING, CheckoutState.GATEWAY_DOWN) and is_on_hold()
+
+
+def is_on_hold() -> bool:
+    """Tell whether the portal is on hold, as pages show it: at most five seconds late."""
+    return tools().board.since(SwitchName.HOLD) is not None
+
+
 def init_filters(app: Flask) -> None:
     """Give the templates of `app` their filters, and each page who helps and whether money is real."""
     for function in (money, moment, instant, day, duration_days, hours, level_name, monogram, cover):
         app.add_template_filter(function)
     app.add_template_global(chosen_theme)
+    app.add_template_global(waits_for_release)
 
     @app.context_processor
     def values_of_every_page() -> dict[str, Any]:

@@ -1,21 +1,25 @@
 """On hold nothing reaches outside, money that comes counts, and everybody is told; operators turn it, on record."""
 
 import json
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from portal.audit.models import AuditRow
+from portal.cases.models import Case, CaseKind
 from portal.doctor.examination import examine_surroundings
 from portal.kit.db import db
 from portal.learners.models import Locale
-from portal.orders.models import Order
+from portal.orders.models import Order, OrderStatus
+from portal.reconciliation.relearning import ask_about_attempts
 from portal.refunds.models import Refund, RefundStatus
 from portal.switchboard.hold import OnHold, begin_hold, end_hold
 from tests.support.desk import Desk
 from tests.support.editors import editor_of
 from tests.support.keys import active_key_file
 from tests.support.shop import COURSE
+from tests.support.transfers import TransferDesk
 
 pytestmark = pytest.mark.database
 REASON = "restored the backup of 03:00"
@@ -72,7 +76,11 @@ def test_an_order_that_wechat_never_heard_of_is_not_opened_before_the_release(sh
     buyer.post(f"/checkout/{order_id}/check")
     shop.work()
     assert shop.books() == []
+    page = buyer.get(f"/checkout/{order_id}", headers={"Accept-Language": "en"})
+    assert "Your code follows when our records are restored" in page.get_data(as_text=True)
+    tag = buyer.get(f"/checkout/{order_id}/status").headers["ETag"]
     hold(False)
+    assert buyer.get(f"/checkout/{order_id}/status", headers={"If-None-Match": tag}).status_code == 200
     shop.work()
     assert buyer.state(order_id) == "awaiting_payment"
 
@@ -107,6 +115,48 @@ def test_no_refund_is_asked_for_or_approved(shop, app, tools, hold, count):
         desk.approve(number)
     assert (count(Refund), desk.refund(number).status) == (1, RefundStatus.REQUESTED)
     assert desk.sums(bought) == (0, 0)
+
+
+def test_it_is_not_released_before_wechat_has_said_what_went_back(
+    shop, app, tools, sandbox, clock, hold, flask, count
+):
+    desk = Desk(shop, tools)
+    order_id = desk.bought()
+    number = desk.ask(order_id, 3000)
+    desk.by_hand(order_id, 4000)
+    hold()
+    sandbox.control("POST", "/control/faults", {"route": "refund_query", "kind": "5xx"})
+    with app.app_context():
+        ask_about_attempts("wechat_pay", clock.now() - timedelta(hours=1), tools)
+    assert (flask("off")[0], flask("show")[1].startswith("On hold")) == (1, True)
+    assert flask("off", "--anyway") == (0, "Not on hold.\n")
+    hold()
+
+    sandbox.control("DELETE", "/control/faults")
+    clock.travel(seconds=20)
+    shop.work(2)
+    assert count(Case, Case.kind == CaseKind.REFUND_UNKNOWN.value, Case.status == "open") == 1
+    assert (desk.refund(number).status, desk.given_back(order_id)) == (RefundStatus.APPROVED, 4000)
+    assert flask("off") == (0, "Not on hold.\n")
+
+
+def test_a_transfer_order_is_ended_after_the_release_and_not_before(shop, tools, clock, hold):
+    transfers = TransferDesk(shop, tools)
+    transfers.offer()
+    canceller, late = shop.buyer(), shop.buyer()
+    cancelled, overdue = transfers.order(canceller), transfers.order(late)
+    hold()
+    canceller.post(f"/checkout/{cancelled}/cancel")
+    clock.travel(seconds=(shop.order(overdue).expires_at - clock.now()).total_seconds() + 1)
+    late.sign_in_again()
+    late.post(f"/checkout/{overdue}/check")
+    shop.work(2)
+    for order_id, how in ((cancelled, OrderStatus.CANCELLED), (overdue, OrderStatus.EXPIRED)):
+        order = shop.order(order_id)
+        assert (order.status, order.closing) == (OrderStatus.PENDING, how)
+    hold(False)
+    shop.work()
+    assert [shop.order(order_id).status for order_id in (cancelled, overdue)] == ["cancelled", "expired"]
 
 
 def test_staff_read_it_above_every_page_and_cannot_turn_it(shop, hold, app, tools):

@@ -13,6 +13,7 @@ from portal.refunds import decide, request
 from portal.refunds.decide import AlreadyDecided
 from portal.refunds.queries import Refundable, may_learner_ask, refundables_of
 from portal.refunds.request import BadReason, NotRefundable, TooManyParts, TooOld, Wish
+from portal.switchboard.hold import OnHold
 from portal.web.account.forms import RefundForm
 from portal.web.account.views import bp
 from portal.web.auth import login_required, required_learner, required_reader
@@ -60,20 +61,28 @@ def refund(order_id: str) -> ResponseReturnValue:
 @limiter.limit("10 per minute", key_func=_account)
 def ask_refund(order_id: str) -> ResponseReturnValue:
     """Put the request on record; the same form sent twice is one request."""
-    history, form = _history(order_id), RefundForm()
+    history, form, status = _history(order_id), RefundForm(), 422
     if form.validate():
         wish = Wish(form.reason, str(form.key.data))
         try:
             request.request_by_learner(required_learner(), order_id, wish, tools())
         except BadReason:
             form.text.errors = [_("Write one line of at most 150 characters, without special characters.")]
+        except OnHold:
+            flash(
+                _(
+                    "We are restoring our records and cannot take your request now. Please send it again later."
+                ),
+                "warning",
+            )
+            status = 503
         except (NotRefundable, TooOld, TooManyParts, TooMany):
             return _not_any_more(order_id)
         else:
             flash(_("We have your request. We look at it within three working days."), "success")
             return _to_order(order_id)
     refundable = _refundable(history)
-    return _not_any_more(order_id) if refundable is None else _page(history, refundable, form, 422)
+    return _not_any_more(order_id) if refundable is None else _page(history, refundable, form, status)
 
 
 def _refundable(history: OrderHistory) -> Refundable | None:

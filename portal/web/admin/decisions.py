@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 
 from portal.approvals.services import ChangedSinceAsked, OwnRequest
 from portal.kit.errors import PortalError
+from portal.switchboard.hold import OnHold
 
 
 def not_decided(
@@ -16,7 +17,7 @@ def not_decided(
     """Draw the page again as it is now, and say why nothing was decided.
 
     Args:
-        error: what the room raised; anything but the two of approvals means that somebody was faster.
+        error: what the room raised; anything but the two of approvals and a hold means that somebody was faster.
         page: draws the page of `number` with a status.
         own: what is said to whoever asked for it themselves, where it is not the usual.
     """
@@ -25,6 +26,13 @@ def not_decided(
             flash(own or _("Another person has to approve this: you asked for it."), "error")
         case ChangedSinceAsked():
             flash(_("This is not what you were shown. Look again before you decide."), "error")
+        case OnHold():
+            flash_on_hold()
         case _:
             flash(_("This was decided meanwhile."), "warning")
     return page(number, error.status)
+
+
+def flash_on_hold() -> None:
+    """Say that no refund is asked for or approved before the hold is released."""
+    flash(_("The portal is on hold: no refund is asked for or approved until it is released."), "error")

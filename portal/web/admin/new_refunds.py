@@ -24,7 +24,9 @@ from portal.refunds.request import (
     request_by_staff,
 )
 from portal.staff.permissions import Permission, Scope
+from portal.switchboard.hold import OnHold
 from portal.web.admin.addresses import known_id
+from portal.web.admin.decisions import flash_on_hold
 from portal.web.admin.door import bp
 from portal.web.admin.refund_forms import NewRefundForm
 from portal.web.limits import limiter
@@ -142,6 +144,9 @@ def ask_refund() -> ResponseReturnValue:
             "error",
         )
         return _new_page(order, queries.refundables_of(order.id), form, 429)
+    except OnHold:
+        flash_on_hold()
+        return _new_page(order, refundables, form, 503)
     except (NotRefundable, TooOld, TooManyParts):
         flash(_("This payment cannot be given back (any more)."), "error")
         return _new_page(order, queries.refundables_of(order.id), form, 409)

@@ -15,6 +15,7 @@ from portal.refunds.decide import AlreadyDecided
 from portal.refunds.models import LicenseEffect, RefundStatus
 from portal.refunds.request import BadReason, digest_of
 from portal.staff.permissions import Permission, Scope
+from portal.switchboard.hold import OnHold
 from portal.web.admin import asked
 from portal.web.admin.confirmation_forms import ReturnedForm
 from portal.web.admin.decisions import not_decided
@@ -99,7 +100,7 @@ def approve_refund(out_refund_no: str) -> ResponseReturnValue:
     try:
         shown = request.form.get("digest", "")[:64]
         made = decide.approve(required_staff(), _known(out_refund_no), shown, tools())
-    except (OwnRequest, ChangedSinceAsked, AlreadyDecided) as error:
+    except (OwnRequest, ChangedSinceAsked, AlreadyDecided, OnHold) as error:
         return not_decided(error, _page, out_refund_no)
     if made.status == RefundStatus.REQUESTED:
         flash(

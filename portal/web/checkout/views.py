@@ -27,7 +27,7 @@ from portal.switchboard.services import SalesPaused
 from portal.tools import Tools
 from portal.transfers.queries import checkout_of
 from portal.web.auth import login_required, required_reader
-from portal.web.filters import hold_notice
+from portal.web.filters import hold_notice, is_on_hold
 from portal.web.limits import limiter
 from portal.web.tools import tools
 
@@ -178,7 +178,7 @@ def _tag(order: Any) -> str:
     """Return what changes whenever the page of an order does: of its facts, or of its `poll_row`."""
     is_over = order.status == OrderStatus.PENDING and clock.now() >= order.expires_at
     is_late = order.status == OrderStatus.PAID and (clock.now() - order.paid_at).total_seconds() > 60
-    return f"{order.version}-{order.status}-{int(is_over)}{int(is_late)}-{get_locale()}-{_device()}"
+    return f"{order.version}-{order.status}-{int(is_over)}{int(is_late)}{int(is_on_hold())}-{get_locale()}-{_device()}"
 
 
 def _note_watcher(order: Any) -> None:

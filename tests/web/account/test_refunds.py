@@ -6,6 +6,7 @@ import pytest
 
 from portal.refunds import decide
 from portal.refunds.models import Refund, RefundStatus
+from portal.switchboard.hold import begin_hold
 from tests.support.desk import Desk
 from tests.support.editors import editor_of
 
@@ -58,6 +59,15 @@ class TestAsking:
     def test_sent_twice_it_is_one_request(self, buyer, order_id, count):
         assert [ask(buyer, order_id).status_code for _ in range(2)] == [303, 303]
         assert count(Refund) == 1
+
+    def test_on_hold_it_is_told_so_and_what_was_typed_stays(self, app, buyer, order_id, count):
+        with app.app_context():
+            begin_hold("restored", "operator:test")
+        response = ask(buyer, order_id, text="I took the wrong edition")
+        page = response.get_data(as_text=True)
+        assert (response.status_code, count(Refund)) == (503, 0)
+        assert "cannot take your request now" in page
+        assert 'value="I took the wrong edition"' in page
 
     @pytest.mark.parametrize(
         "form",

@@ -7,6 +7,7 @@ import pytest
 
 from portal.learners.models import Role
 from portal.refunds.models import Refund, RefundStatus
+from portal.switchboard.hold import begin_hold
 from tests.support.desk import PAID, Desk
 from tests.support.shop import Buyer
 
@@ -84,6 +85,22 @@ class TestAsking:
         [refund] = desk.refunds(order_id)
         assert response.location == f"/admin/refunds/{refund.out_refund_no}"
         assert (refund.status, refund.amount_fen) == (RefundStatus.APPROVED, 4050)
+
+    def test_on_hold_both_asking_and_approving_say_so_and_what_was_typed_stays(
+        self, app, desk, shop, finance, order_id, count
+    ):
+        number = desk.ask_as_learner(buyer := shop.buyer(), desk.bought(buyer))
+        with app.app_context():
+            begin_hold("restored", "operator:test")
+        for response, typed in (
+            (give(desk, finance, order_id, amount="40.5", reason="Wrong edition"), 'value="40.5"'),
+            (send(finance, number, "approve"), number),
+        ):
+            page = response.get_data(as_text=True)
+            assert response.status_code == 503
+            assert "no refund is asked for or approved until it is released" in page
+            assert typed in page
+        assert (count(Refund), desk.refund(number).status) == (1, RefundStatus.REQUESTED)
 
     def test_the_same_form_twice_is_one_refund(self, desk, finance, order_id, count):
         kept = hidden_of(check(desk, finance, order_id, amount="10").get_data(as_text=True))

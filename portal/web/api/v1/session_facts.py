@@ -11,6 +11,7 @@ from portal.payments.attempts import WECHAT_PAY
 from portal.payments.checkout_state import CheckoutPage, CheckoutState
 from portal.payments.queries import LicenseFacts, Purchase
 from portal.transfers.queries import checkout_of
+from portal.web.filters import waits_for_release
 from portal.web.tools import tools
 
 S = CheckoutState
@@ -66,6 +67,9 @@ _MESSAGES = {
     S.PARTIALLY_REFUNDED: _l("A part of your payment went back to you. Your license is good."),
     S.REFUNDED: _l("Your money went back to you."),
 }
+_HELD = _l(
+    "Our records are being restored; the code to scan follows by itself. If you have paid, please do not pay again."
+)
 _REVOKED = _l("The license of this order was revoked. If you do not know why, please write to us.")
 _PAID_TWICE = _l("Your license is ready. You paid twice: the second payment goes back to you.")
 
@@ -108,7 +112,7 @@ def _message(checkout: CheckoutPage) -> Any:
         return _REVOKED
     if checkout.was_paid_twice and checkout.state is S.DELIVERED:
         return _PAID_TWICE
-    return _MESSAGES[checkout.state]
+    return _HELD if waits_for_release(checkout.state) else _MESSAGES[checkout.state]
 
 
 def _license(found: LicenseFacts | None) -> dict[str, Any] | None:
@@ -132,6 +136,7 @@ def session_etag(purchase: Purchase) -> str:
         purchase.payment.id if purchase.payment else None,
         purchase.license.id if purchase.license else None,
         poll_after(checkout),
+        waits_for_release(checkout.state),
         get_locale(),
     )
     return hashlib.sha256(repr([str(part) for part in parts]).encode()).hexdigest()[:32]
