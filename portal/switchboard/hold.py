@@ -1,7 +1,7 @@
 """The hold after a restored backup (F44): the portal learns what became of the money, and does nothing of its own.
 
-While it stands, no order is begun or closed, no refund asked for, approved or sent, no mail sent. Payments that are told of
-or asked about settle, and their licenses are made. When it is released, what is due is done, once.
+While it stands, no order is begun or closed, no refund asked for, approved or sent, no mail sent. Payments and refunds that
+are told of or asked about settle, and licenses are made. When it is released, what is due is done, once.
 """
 
 from dataclasses import dataclass
