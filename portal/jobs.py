@@ -81,7 +81,10 @@ class Kind:
     """How one kind of work is done: by what, after which pauses, and for how long it is tried.
 
     `pauses` are seconds, the last one repeats. `gives_up_after` None: it is tried until it succeeds.
-    `lease`: for how long it is one worker's, and waits when that worker dies; well above what it can take.
+    `lease`: for how long it is one worker's, and waits when that worker dies: above what it takes as a rule, not above
+    what several slow answers take. Two may be at it then, which is harmless: they ask under the same numbers, each change
+    here is a compare-and-set or has its unique key, and who has lost the lease cannot finish. What must not be asked
+    twice at once has a lease of its own (`payments/open.py`).
     `calls_gateway`: it rests while the gateways are away, and takes turns with all workers otherwise.
     `is_done_on_hold`: also while the portal is on hold (`switchboard/hold.py`): it asks and books, and moves nothing outside.
     """
@@ -219,7 +222,8 @@ def _run_batch(claim: Claim, tools: Tools) -> None:
 
 
 _DAY = timedelta(hours=24)
-# Somebody sits before the page: nothing but our database is asked, or one call that ends within ten seconds.
+# Somebody sits before the page: nothing but our database is asked, or as a rule one call, which ends within 15 s (five
+# for its turn, ten for the answer). The rare ways with up to four calls may be gone by two (`Kind.lease`).
 _MOMENT, _ONE_CALL = timedelta(seconds=10), timedelta(seconds=20)
 _MAIL_PAUSES = (10, 60, 300, 900, 3600)
 KINDS: dict[str, Kind] = {

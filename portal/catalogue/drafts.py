@@ -1,6 +1,7 @@
 """Changes of a course that an instructor prepares and an admin approves; until then nothing of the course changes."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -15,11 +16,7 @@ from portal.kit.db import add_row, changed_one, db, transactional
 from portal.kit.errors import Conflict, NotFound
 
 _SHOWN = 20
-_OF_NOW = sa.and_(
-    CourseDraft.status == DraftStatus.WAITING.value,
-    CourseDraft.course_id == Course.id,
-    CourseDraft.seen == Course.updated_at,
-)
+_FACTS = {field.name for field in fields(CourseFacts)}
 
 
 class NotWaiting(Conflict):
@@ -82,10 +79,12 @@ def approve_draft(course_id: str, public_id: str, actor: str) -> None:
     Raises:
         NotFound: there is no such draft of this course.
         NotWaiting: it was decided about before.
-        EditedByAnother: the course was changed after it was prepared; nothing was changed now.
+        EditedByAnother: it is overtaken; nothing was changed now.
     """
     draft = draft_of(course_id, public_id)
     _decide(draft, DraftStatus.APPROVED, actor)
+    if not _is_of_this_release(draft):
+        raise EditedByAnother
     edit_course(draft.course_id, CourseFacts(**draft.after), draft.seen, actor)
     audit.record(
         "course.draft_approved",
@@ -147,6 +146,15 @@ def draft_of(course_id: str, public_id: str) -> CourseDraft:
     return draft
 
 
+def is_overtaken(draft: CourseDraft, course: Course) -> bool:
+    """Tell whether the course was changed after a draft was prepared, or what staff can change of one was."""
+    return draft.seen != course.updated_at or not _is_of_this_release(draft)
+
+
+def _is_of_this_release(draft: CourseDraft) -> bool:
+    return draft.after.keys() == _FACTS
+
+
 def drafts_of(course_id: str) -> Sequence[CourseDraft]:
     """Return the newest drafts of a course, the newest first."""
     query = sa.select(CourseDraft).where(CourseDraft.course_id == course_id)
@@ -159,12 +167,15 @@ def waiting_drafts(within: Collection[str] | None = None) -> Sequence[sa.Row[Cou
     Args:
         within: the ids of the courses in question; None: every course.
     """
-    query = sa.select(CourseDraft, Course).join(Course, _OF_NOW).order_by(CourseDraft.id)
+    of_now = sa.and_(CourseDraft.course_id == Course.id, CourseDraft.seen == Course.updated_at)
+    query = sa.select(CourseDraft, Course).join(Course, of_now).order_by(CourseDraft.id)
+    query = query.where(CourseDraft.status == DraftStatus.WAITING.value)
     if within is not None:
         query = query.where(CourseDraft.course_id.in_(within))
-    return db.session.execute(query).all()
+    found = db.session.execute(query)
+    return [row for row in found if _is_of_this_release(row[0])]
 
 
 def waiting_count() -> int:
     """Count the drafts that can be approved."""
-    return db.session.scalar(sa.select(sa.func.count()).select_from(CourseDraft).join(Course, _OF_NOW)) or 0
+    return len(waiting_drafts())

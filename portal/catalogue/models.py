@@ -104,7 +104,8 @@ class CourseDraft(Base):
     """A change of a course that waits for an admin, or waited.
 
     `before` and `after` are what staff can change of a course (`services.py: CourseFacts`), whole. `seen` is when the
-    course had been changed last: once it is changed again, the draft is overtaken and cannot be approved any more.
+    course had been changed last: once it is changed again, or a release lets staff change other things, the draft is
+    overtaken and cannot be approved any more.
     `prepared_by` and `decided_by` are actors as the audit names them.
     """
 
@@ -132,7 +133,7 @@ class CourseDraft(Base):
     @property
     def changed(self) -> list[str]:
         """Return the names of what it changes."""
-        return [name for name, value in self.after.items() if value != self.before[name]]
+        return [name for name, value in self.after.items() if value != self.before.get(name)]
 
 
 class OfferMode(StrEnum):
@@ -166,11 +167,6 @@ class TransferOffer(Base):
     picture_id: Mapped[int | None] = mapped_column(sa.ForeignKey("pictures.id"))
     version: Mapped[int] = mapped_column(sa.Integer)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-    @property
-    def is_on(self) -> bool:
-        """Tell whether a new order may be paid so."""
-        return self.mode != OfferMode.OFF
 
     def note(self, locale: str) -> str:
         """Return the note in the language of `locale` (`en…`, else Chinese)."""

@@ -64,6 +64,11 @@ def taking_turns() -> Iterator[None]:
         _takes_turns.reset(before)
 
 
+def longest_wait() -> timedelta:
+    """Return for how long a call made now may wait for its turn: a worker's 5 s, another's not at all."""
+    return _LONGEST_WAIT if _takes_turns.get() else timedelta(0)
+
+
 class Breaker:
     """The breaker of one gateway, as one process sees it. Safe between threads."""
 

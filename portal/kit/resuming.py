@@ -21,9 +21,9 @@ _TRIGGER = (
     "SELECT 1 FROM information_schema.triggers WHERE trigger_schema = DATABASE() AND trigger_name = :name"
 )
 _CREATE_TRIGGER = re.compile(r"\s*CREATE TRIGGER (\w+)")
-_DROP_TRIGGER = re.compile(r"\s*DROP TRIGGER (\w+)")
+_DROP_TRIGGER = re.compile(r"\s*DROP TRIGGER (?!IF\b)(\w+)")
 _ADD_COLUMN = re.compile(r"ALTER TABLE (\w+) ADD COLUMN (\w+)")
-_DROP_COLUMN = re.compile(r"ALTER TABLE (\w+) (?:DROP CONSTRAINT \w+, )?DROP COLUMN (\w+)")
+_DROP_COLUMN = re.compile(r"ALTER TABLE (\w+) (?:DROP CONSTRAINT \w+, )?DROP COLUMN (?!IF\b)(\w+)")
 
 
 class Resumption:
@@ -92,7 +92,17 @@ def _has_index(schema: sa.Inspector, index: sa.Index) -> bool:
     return index.name in {found["name"] for found in schema.get_indexes(index.table.name)}
 
 
-def _has_check(schema: sa.Inspector, constraint: Any) -> bool:
+def _is_added(schema: sa.Inspector, add: sa.schema.AddConstraint) -> bool:
+    """Only a CHECK is looked for: of other constraints nothing is known, and their statement is run."""
+    return isinstance(add.element, sa.CheckConstraint) and _has_check(schema, add.element)
+
+
+def _is_dropped(schema: sa.Inspector, drop: sa.schema.DropConstraint) -> bool:
+    """The same: a foreign key or a unique constraint is in no list of CHECKs, and is not gone for that."""
+    return isinstance(drop.element, sa.CheckConstraint) and not _has_check(schema, drop.element)
+
+
+def _has_check(schema: sa.Inspector, constraint: sa.CheckConstraint) -> bool:
     return constraint.name in {found["name"] for found in schema.get_check_constraints(constraint.table.name)}
 
 
@@ -103,6 +113,6 @@ _LOOKS: dict[type[Any], Callable[[sa.Inspector, Any], bool]] = {
     sa.schema.DropIndex: lambda schema, drop: not _has_index(schema, drop.element),
     AddColumn: lambda schema, add: add.column.name in _columns(schema, add.table_name),
     DropColumn: lambda schema, drop: drop.column.name not in _columns(schema, drop.table_name),
-    sa.schema.AddConstraint: lambda schema, add: _has_check(schema, add.element),
-    sa.schema.DropConstraint: lambda schema, drop: not _has_check(schema, drop.element),
+    sa.schema.AddConstraint: _is_added,
+    sa.schema.DropConstraint: _is_dropped,
 }

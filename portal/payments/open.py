@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from portal.cases.models import CaseKind
 from portal.cases.services import open_case
 from portal.gateways.base import GatewayRejected, GatewayUnknown, NumberSpent, PaymentNotice, PaymentState
+from portal.gateways.breaker import longest_wait
 from portal.kit import clock, faults
 from portal.kit.db import changed_one, db, run, table_of, transactional
 from portal.learners.models import Learner
@@ -25,7 +26,7 @@ from portal.payments.settle import lock_payment, settle_payment
 from portal.switchboard.hold import not_on_hold
 from portal.tools import Tools
 
-# A call ends within 10 s. Longer than that, nobody can be in the middle of one.
+# A call ends within 10 s of its turn. Longer than that, nobody can be in the middle of one.
 _CALL_LEASE = timedelta(seconds=12)
 # A notification may be lost: WeChat is asked by itself, first after 30 s, until the order ends.
 _FIRST_LOOK = timedelta(seconds=30)
@@ -68,7 +69,8 @@ def _take_call(payment_id: int) -> Attempt | None:
     Ordering again makes a new code and kills the one before, so two must not ask at once.
     """
     now = clock.now()
-    if not changed_one(run(_TAKE_CALL, {"payment": payment_id, "now": now, "call_until": now + _CALL_LEASE})):
+    until = now + longest_wait() + _CALL_LEASE
+    if not changed_one(run(_TAKE_CALL, {"payment": payment_id, "now": now, "call_until": until})):
         return None
     return Attempt._make(run(_ATTEMPT, {"payment": payment_id}).one())
 

@@ -26,8 +26,10 @@ class SignedCookies(SecureCookieSessionInterface):
     def get_signing_serializer(self, app: Flask) -> Any:
         """Return what signs the cookie with the newest key and reads it with any."""
         if self._signer is None:
-            self._signer = super().get_signing_serializer(app)
-            self._timer = self._signer.make_signer()
+            signer: Any = super().get_signing_serializer(app)
+            self._timer = signer.make_signer()
+            # Last: another thread that finds it set uses the rest.
+            self._signer = signer
         return self._signer
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from portal.cases.models import Case, CaseKind
 from portal.gateways.base import GatewayRejected, GatewayUnknown, NumberSpent, PaymentState
+from portal.gateways.breaker import taking_turns
 from portal.gateways.wechat_pay import codes
 from portal.kit import clock
 from portal.kit.db import db, transaction
@@ -174,6 +175,25 @@ class TestOrdering:
                 db.session.execute(sa.update(Payment).where(Payment.id == payment.id).values(call_until=busy))
             assert open_payment(payment.id, tools) is False
         assert shop.calls(order_id, "create") == 1
+
+    def test_nobody_orders_beside_a_worker_that_waited_long_for_its_turn(
+        self, shop, clock, tools, app, fault, monkeypatch
+    ):
+        """Five seconds for the turn and ten for the answer: until then the call is one worker's."""
+        fault("create", kind="drop", times=1)
+        payment, ordered = shop.payment(shop.buyer().buy()), []
+
+        def slow(request):
+            ordered.append(request)
+            if len(ordered) == 1:
+                clock.travel(seconds=15)
+                assert open_payment(payment.id, tools) is False
+            return "weixin://wxpay/bizpayurl?pr=slow"
+
+        monkeypatch.setattr(tools.gateway("wechat_pay"), "create_payment", slow)
+        with app.app_context(), taking_turns():
+            assert open_payment(payment.id, tools) is True
+        assert len(ordered) == 1
 
 
 class TestQuery:

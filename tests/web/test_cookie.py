@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import pytest
 from flask import flash, get_flashed_messages, session
-from itsdangerous import TimestampSigner
+from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+
+from portal.web.cookie import SignedCookies
 
 
 @pytest.fixture
@@ -49,3 +51,18 @@ def test_one_that_was_good_becomes_too_old(app, opened, cookie, monkeypatch):
     monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _signer: int(too_late.timestamp()))
     with opened(cookie):
         assert not session
+
+
+def test_the_first_two_requests_may_come_at_once(app, opened, cookie, monkeypatch):
+    cookies, make_signer, read = SignedCookies(), URLSafeTimedSerializer.make_signer, []
+
+    def interrupted(serializer, *facts):
+        monkeypatch.setattr(URLSafeTimedSerializer, "make_signer", make_signer)
+        with opened(cookie) as context:
+            read.append(cookies.open_session(app, context.request)["secret"])
+        return make_signer(serializer, *facts)
+
+    with opened(cookie) as context:
+        monkeypatch.setattr(URLSafeTimedSerializer, "make_signer", interrupted)
+        assert cookies.open_session(app, context.request)["secret"] == "s"
+    assert read == ["s"]

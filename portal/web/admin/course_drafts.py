@@ -6,7 +6,14 @@ from flask import flash, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.catalogue.drafts import NotWaiting, approve_draft, draft_of, prepare_draft, refuse_draft
+from portal.catalogue.drafts import (
+    NotWaiting,
+    approve_draft,
+    draft_of,
+    is_overtaken,
+    prepare_draft,
+    refuse_draft,
+)
 from portal.catalogue.services import EditedByAnother
 from portal.learners.queries import emails_of
 from portal.learners.sessions import actor
@@ -56,7 +63,7 @@ def _page(
         draft=draft,
         changes=changes_of(draft),
         state=state_of(draft, course),
-        is_of_now=draft.seen == course.updated_at,
+        is_of_now=not is_overtaken(draft, course),
         is_own=is_own,
         may_refuse=is_own or may(required_staff(), Permission.CHANGE_COURSES),
         emails=emails_of([draft.prepared_by, draft.decided_by]),

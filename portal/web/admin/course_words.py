@@ -6,6 +6,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from portal.catalogue.drafts import is_overtaken
 from portal.catalogue.models import Course, CourseDraft, DraftStatus
 from portal.kit import wording
 
@@ -47,13 +48,15 @@ def names_of(draft: CourseDraft) -> list[Any]:
 def changes_of(draft: CourseDraft) -> list[Change]:
     """Return what a draft changes, each with how it was and how it is to be."""
     return [
-        Change(name, _shown(key, draft.before[key]), _shown(key, draft.after[key]))
+        Change(name, _shown(key, draft.before.get(key)), _shown(key, draft.after.get(key)))
         for key, name in FACTS.items()
         if key in draft.changed
     ]
 
 
 def _shown(key: str, value: Any) -> Any:
+    if value is None:
+        return "–"
     if key == "price_fen":
         return wording.price_text(value) if value else _("Free")
     if key == "is_on_sale":
@@ -63,5 +66,6 @@ def _shown(key: str, value: Any) -> Any:
 
 def state_of(draft: CourseDraft, course: Course) -> tuple[Any, str]:
     """Return where a draft stands, and the kind of its badge."""
-    is_overtaken = draft.is_waiting and draft.seen != course.updated_at
-    return _OVERTAKEN if is_overtaken else STATES[DraftStatus(draft.status)]
+    return (
+        _OVERTAKEN if draft.is_waiting and is_overtaken(draft, course) else STATES[DraftStatus(draft.status)]
+    )

@@ -6,6 +6,7 @@ import re
 import pytest
 from flask import Flask
 
+from portal.config import ROOT
 from portal.learners.models import Role
 from portal.staff.permissions import MAY, Permission, may
 from portal.web.auth import STAFF
@@ -13,6 +14,7 @@ from tests.factories.learners import make_learner, sign_in
 
 VALUES = {"int": "1", "default": "8k3hq2v9x0m4t7w1c5zr", "string": "8k3hq2v9x0m4t7w1c5zr", "path": "x"}
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
+ACT_FORM = re.compile(r'act_form\(.*?url_for\("(?:admin)?\.(\w+)"(.*)')
 PARAMETER = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?\w+>")
 PAGES_OF_THE_SECOND_FACTOR = {"admin.confirm", "admin.set_up_second_factor", "admin.second_factor_qr"}
 OTHER_DOORS = frozenset({"admin", "notify"})
@@ -50,6 +52,17 @@ class TestMatrix:
         views = session_app.view_functions
         for rule in rules_of_admin(session_app):
             assert isinstance(getattr(views[rule.endpoint], "permission", None), Permission), rule.endpoint
+
+    def test_a_form_asks_for_a_fresh_code_where_its_view_reads_one(self, session_app):
+        forms = [
+            (endpoint, "asks_code=false" not in rest)
+            for template in (ROOT / "templates/admin").rglob("*.html")
+            for endpoint, rest in ACT_FORM.findall(template.read_text(encoding="utf-8"))
+        ]
+        assert len(forms) > 10
+        for endpoint, asks in forms:
+            view = session_app.view_functions[f"admin.{endpoint}"]
+            assert getattr(view, "asks_fresh_code", False) == asks, endpoint
 
     @pytest.mark.parametrize("role", [None, *Role], ids=str)
     def test_each_role_opens_what_the_table_says_and_nothing_else(self, app, browser, role):

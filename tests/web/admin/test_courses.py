@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from portal.audit.models import AuditRow
-from portal.catalogue.models import Course, Price
-from portal.kit.db import db
+from portal.catalogue.models import Course, CourseDraft, Price
+from portal.kit.db import db, transaction
 from portal.learners.models import Role
 from tests.support.shop import COURSE, Buyer
 
@@ -172,6 +172,18 @@ class TestDrafts:
         assert "/approve" not in page
         assert self.approve(admin, draft).status_code == 409
         assert self.course(app)[0] == 12000
+
+    def test_a_release_that_lets_other_things_be_changed_overtakes_it(self, app, admin, draft):
+        with app.app_context(), transaction() as session:
+            row = session.scalars(sa.select(CourseDraft)).one()
+            row.after = {**row.after, "subtitle": "of another release"}
+        page = admin.get(draft).get_data(as_text=True)
+        assert "Overtaken" in page
+        assert "/approve" not in page
+        assert draft not in admin.get("/admin/courses").get_data(as_text=True)
+        assert 'courses#drafts"' not in admin.get("/admin").get_data(as_text=True)
+        assert self.approve(admin, draft).status_code == 409
+        assert self.course(app)[0] == 9900
 
     def test_an_instructors_next_one_takes_the_place_of_the_last(self, app, admin, teacher, draft):
         other = str(self.prepare(teacher, price="77.00").location)
