@@ -77,7 +77,6 @@ def audit_rows() -> str:
         is_limited=wanted.only_actors is not None,
         head=latest_head(),
         unsealed=unsealed_count(),
-        is_large=is_longer_than(wanted, LARGE),
     )
 
 
