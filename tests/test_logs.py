@@ -193,7 +193,7 @@ class TestAWholePurchase:
         }
         written = logged.getvalue()
         assert '"route": "/notify/wechat"' in written or '"message": "notification"' in written
-        assert "INSERT INTO licenses" in written, "what the database is told is logged at this level"
+        assert "INSERT INTO learners" in written, "what the database is told is logged at this level"
         assert [name for name, secret in secrets.items() if secret in written] == []
         for line in written.splitlines():
             json.loads(line)
