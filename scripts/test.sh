@@ -36,7 +36,7 @@ part "tests on SQLite" tests sqlite -n 2 -m "not browser" --ignore=tests/proof/t
 if have_mysql; then
     part "tests on MySQL" tests mysql -n 2 -m "database and not browser and not kill and not fuzz"
     part "proof and money on MariaDB" tests mariadb -n 2 -m "database and not browser and not fuzz" \
-        tests/proof tests/payments tests/refunds tests/orders tests/outbox tests/kit tests/test_migrations.py
+        tests/proof tests/payments tests/refunds tests/orders tests/outbox tests/kit
 else
     note "NOT TESTED ON MYSQL (only on MariaDB): no server here. Name one: PORTAL_TEST_MYSQLD=/path/to/mysqld make test"
     part "tests on MariaDB" tests mariadb -n 2 -m "database and not browser and not fuzz"

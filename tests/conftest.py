@@ -36,8 +36,8 @@ _DOORS = ("tests/web/", "tests/commands/", "tests/gateways/")
 
 
 def _cases_of_a_door() -> int | None:
-    """Return how many cases of a door's test are run, None for all: two on a server, or what the caller says."""
-    said = os.environ.get("PORTAL_TEST_CASES", "" if databases.wanted_kind() == "sqlite" else "2")
+    """Return how many cases of a door's test are run, None for all: one on a server, or what the caller says."""
+    said = os.environ.get("PORTAL_TEST_CASES", "" if databases.wanted_kind() == "sqlite" else "1")
     return int(said) if said else None
 
 
