@@ -13,8 +13,9 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['tests/integration/**/*.test.ts'],
-          // Each file has a portal of its own; several at a time would only slow each other down.
-          fileParallelism: false,
+          // Each file has a portal of its own; more at a time would only slow each other down.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

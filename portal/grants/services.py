@@ -22,8 +22,7 @@ from portal.learners.sessions import actor
 from portal.licenses.models import License, LicenseStatus
 from portal.licenses.queries import any_license, held_license
 from portal.licenses.services import AlreadyOwned
-from portal.orders.models import Order
-from portal.payments.models import Payment, TransferNumber, plain_number
+from portal.payments.numbers import order_of_number, plain_number
 from portal.payments.rights import NotActive, checked_reason, grant_course, replace_license
 from portal.tools import Tools
 
@@ -138,37 +137,21 @@ def _checked_reference(reference: str | None) -> str | None:
         return None
     if not _REFERENCE.fullmatch(reference):
         raise BadReference
-    known = db.session.execute(
-        sa.select(Order.public_id)
-        .join(Payment, Payment.order_id == Order.id)
-        .where(
-            sa.or_(
-                Payment.transaction_id == reference,
-                Payment.out_trade_no == reference,
-                Payment.id.in_(
-                    sa.select(TransferNumber.payment_id).where(
-                        TransferNumber.number == plain_number(reference)
-                    )
-                ),
-            )
-        )
-    ).first()
-    if known is not None:
-        raise ReferenceKnown(order_id=known.public_id)
-    used = db.session.scalar(sa.select(Grant.public_id).where(Grant.reference_key == reference))
+    used = db.session.scalar(sa.select(Grant.public_id).where(Grant.reference_key == plain_number(reference)))
     if used is not None:
         raise ReferenceUsed(grant_id=used)
     return reference
 
 
 def _grant(person: Learner, kind: GrantKind, reason: str, amount_fen: int, **facts: Any) -> Grant:
+    reference = facts.get("reference")
     grant = Grant(
         public_id=ids.new_public_id(),
         kind=kind.value,
         status=GrantStatus.REQUESTED.value,
         reason=reason,
         amount_fen=amount_fen,
-        reference_key=facts.get("reference"),
+        reference_key=plain_number(reference) if reference else None,
         requested_by=person.id,
         digest="",
         created_at=clock.now(),
@@ -195,6 +178,11 @@ def _digest(grant: Grant) -> str:
 def _ask(grant: Grant, person: Learner, tools: Tools) -> str:
     db.session.add(grant)
     db.session.flush()
+    if grant.reference_key is not None:
+        # Asked when the grant has the number: of a grant and a transfer at once the second sees the first.
+        order_id = order_of_number(grant.reference_key)
+        if order_id is not None:
+            raise ReferenceKnown(order_id=order_id)
     audit.record(
         "grant.requested",
         f"grant:{grant.public_id}",

@@ -6,6 +6,7 @@ row count is looked at, which both databases have, never on SQLite's single writ
 """
 
 import functools
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -172,6 +173,12 @@ def forbid_open_transaction() -> None:
     session.commit()
 
 
+_POOL_SECONDS = 3
+_POOL_SIZE = 32
+# However many pages poll, a quarter of the connections is left to those who write: a notification comes through (F46).
+_readers = threading.BoundedSemaphore(_POOL_SIZE * 3 // 4)
+
+
 def read(statement: sa.Select[Any], values: Mapping[str, object]) -> Sequence[Any]:
     """Return the rows of a SELECT of columns, past session and mapper.
 
@@ -181,7 +188,12 @@ def read(statement: sa.Select[Any], values: Mapping[str, object]) -> Sequence[An
     if db.session.registry.has() and _RUNNING in db.session().info:
         return run(statement, values).rows
     engine = db.engine
-    return _prepared(statement, engine.dialect, tuple(values)).rows(engine, values)
+    if not _readers.acquire(timeout=_POOL_SECONDS):
+        raise sa.exc.TimeoutError("as many reads as may run at once already do")
+    try:
+        return _prepared(statement, engine.dialect, tuple(values)).rows(engine, values)
+    finally:
+        _readers.release()
 
 
 @functools.lru_cache(maxsize=256)
@@ -280,9 +292,9 @@ def engine_options(url: str, patience: Patience) -> dict[str, Any]:
         "pool_recycle": 1800,
         # `_reset` does it, and only where it is needed.
         "pool_reset_on_return": None,
-        "pool_size": 16,
-        "max_overflow": 16,
-        "pool_timeout": 3,
+        "pool_size": _POOL_SIZE // 2,
+        "max_overflow": _POOL_SIZE // 2,
+        "pool_timeout": _POOL_SECONDS,
         "connect_args": {
             "charset": "utf8mb4",
             "connect_timeout": 1 if patience is Patience.WEB else 3,

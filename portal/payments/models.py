@@ -123,8 +123,3 @@ class TransferNumber(Base):
 
     number: Mapped[str] = mapped_column(identifier(64), primary_key=True)
     payment_id: Mapped[int] = mapped_column(sa.ForeignKey("payments.id"), index=True)
-
-
-def plain_number(typed: str) -> str:
-    """Return a transfer's number as it is compared: however it was copied, one number is one transfer."""
-    return typed.replace(" ", "").replace("-", "").upper()

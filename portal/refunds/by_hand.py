@@ -11,7 +11,8 @@ from portal.kit.db import db, transactional
 from portal.kit.errors import Conflict, Invalid
 from portal.learners.models import Learner
 from portal.payments.attempts import TRANSFER
-from portal.payments.models import VerifiedBy, plain_number
+from portal.payments.models import VerifiedBy
+from portal.payments.numbers import plain_number
 from portal.refunds.models import Refund, RefundStatus
 from portal.refunds.reserve import lock_refund
 from portal.refunds.settle import settle_refund

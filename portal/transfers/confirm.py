@@ -26,7 +26,7 @@ from portal.kit import clock
 from portal.kit.db import changed_one, db, transactional
 from portal.kit.errors import Conflict, Invalid, NotFound
 from portal.learners.models import Learner
-from portal.orders.models import Order, OrderStatus
+from portal.orders.models import OrderStatus
 from portal.orders.services import extend, move_order, touch
 from portal.outbox import services as outbox
 from portal.payments.attempts import TRANSFER, end_attempt
@@ -38,8 +38,8 @@ from portal.payments.models import (
     TransferStatus,
     Verdict,
     VerifiedBy,
-    plain_number,
 )
+from portal.payments.numbers import claim_number, order_of_number, plain_number
 from portal.payments.rights import checked_reason
 from portal.payments.settle import TRADE_TYPES, lock_payment, settle_payment
 from portal.pictures.formats import Stripped
@@ -104,7 +104,7 @@ def check_transfer(
     if payment.learner_id == person.id:
         raise OwnRequest
     number = plain_number(received.number)
-    _check_number(number, transfer)
+    _take_number(number, transfer)
     _enter(person, transfer, received, number)
     audit.record(
         "transfer.checked",
@@ -146,16 +146,15 @@ def _locked(reference: str, courses: Collection[str] | None) -> tuple[Any, Trans
     return payment, transfer_for_update(found.id)
 
 
-def _check_number(number: str, transfer: Transfer) -> None:
+def _take_number(number: str, transfer: Transfer) -> None:
+    """Let a number stand for a transfer's payment, as long as it stands for nothing else."""
     if not _NUMBER.fullmatch(number):
         raise BadNumber
-    counted = sa.select(TransferNumber.payment_id).where(TransferNumber.number == number)
-    known = sa.or_(Payment.id.in_(counted), Payment.transaction_id == number, Payment.out_trade_no == number)
-    other = db.session.scalar(
-        sa.select(Order.public_id)
-        .join(Payment, Payment.order_id == Order.id)
-        .where(known, Payment.id != transfer.payment_id)
-    ) or db.session.scalar(sa.select(Grant.public_id).where(Grant.reference_key == number))
+    claim_number(number, transfer.payment_id)
+    given = sa.select(Grant.public_id).where(Grant.reference_key == number)
+    other = order_of_number(number, besides=transfer.payment_id) or db.session.scalar(
+        given.with_for_update(read=True)
+    )
     if other is not None:
         raise NumberUsed(what=other)
 
@@ -170,9 +169,6 @@ def _enter(person: Learner, transfer: Transfer, received: Received, number: str)
     transfer.number = number
     transfer.checked_by, transfer.checked_at = person.id, clock.now()
     transfer.approved_by = transfer.refusal = transfer.decided_at = None
-    # The numbers' key answers here, before anything is settled by one.
-    if db.session.get(TransferNumber, number) is None:
-        db.session.add(TransferNumber(number=number, payment_id=transfer.payment_id))
     db.session.flush()
     touch(transfer.order_id)
 
@@ -213,7 +209,7 @@ def approve_transfer(
     if shown != digest(transfer):
         raise ChangedSinceAsked
     assert transfer.number is not None
-    _check_number(transfer.number, transfer)
+    _take_number(transfer.number, transfer)
     if person.id != transfer.checked_by:
         transfer.approved_by = person.id
     _settle(payment, transfer, TransferStatus.CONFIRMED, tools)

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from portal.approvals.services import ChangedSinceAsked, OwnRequest
 from portal.cases.models import Case, CaseKind
 from portal.catalogue.models import Course
-from portal.grants.errors import ReferenceKnown
+from portal.grants.errors import ReferenceKnown, ReferenceUsed
+from portal.grants.models import Grant
 from portal.grants.services import ask_course
 from portal.kit.db import db
 from portal.learners.models import Learner
@@ -18,11 +19,14 @@ from portal.ledger.models import LedgerEntry
 from portal.licenses.models import License
 from portal.orders.models import OrderStatus
 from portal.outbox.models import Job
+from portal.payments.models import TransferNumber
+from portal.payments.numbers import claim_number
 from portal.payments.rights import grant_course
 from portal.pictures.models import Picture
 from portal.transfers import confirm
 from portal.transfers.confirm import NoPicture, NumberUsed
 from portal.transfers.tell import AlreadyDecided
+from tests.support import databases
 from tests.support.shop import COURSE
 
 pytestmark = pytest.mark.database
@@ -140,6 +144,56 @@ class TestNumber:
         (entered,) = set(orders) - set(refused)
         desk.approve(entered)
         assert count(License) == 1
+
+    def test_a_confirmation_in_the_middle_of_another_takes_the_number(self, desk, count, monkeypatch):
+        if databases.wanted_kind() == "sqlite":
+            pytest.skip("SQLite has one writer at a time")
+        desk.limits(single_fen=0)
+        first, second = desk.told(), desk.told()
+
+        def late(number, payment_id):
+            # Another's whole confirmation, after this one has begun.
+            monkeypatch.undo()
+            other = threading.Thread(target=desk.check, args=(first,))
+            other.start()
+            other.join()
+            claim_number(number, payment_id)
+
+        monkeypatch.setattr("portal.transfers.confirm.claim_number", late)
+        with pytest.raises(NumberUsed):
+            desk.check(second)
+        assert count(TransferNumber) == 1
+
+    def test_an_order_and_a_grant_at_once_by_one_transfer_are_one(self, desk, shop, count):
+        desk.limits(single_fen=0)
+        orders = [desk.told() for _ in range(2)]
+        refused: list[str] = []
+
+        def check(order_id) -> None:
+            try:
+                desk.check(order_id, person=people.pop())
+            except NumberUsed:
+                refused.append("transfer")
+
+        def give(learner) -> None:
+            person = people.pop()
+            try:
+                desk.within(
+                    lambda: ask_course(person, learner, COURSE, "paid", desk.tools, None, "1000-050001")
+                )
+            except (ReferenceKnown, ReferenceUsed):
+                refused.append("grant")
+
+        people = [desk.person() for _ in range(4)]
+        learners = [shop.buyer().learner for _ in range(2)]
+        threads = [threading.Thread(target=check, args=(order_id,)) for order_id in orders]
+        threads += [threading.Thread(target=give, args=(learner,)) for learner in learners]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(refused) == 3
+        assert count(TransferNumber) + count(Grant) == 1
 
     @pytest.mark.parametrize("spelled", ["10000 50001", "1000-050001"])
     def test_however_it_is_spelled(self, desk, count, spelled):
