@@ -29,14 +29,15 @@ part "lint" $bin/ruff check --quiet .
 part "types" $bin/mypy
 part "import contracts" $bin/lint-imports --no-logo
 part "translations" $bin/python -m scripts.translations
-# SQLite runs every test but those that kill processes, MySQL every statement; MariaDB is where processes are killed,
-# and, where MySQL is missing, runs all that MySQL would have run.
+# SQLite runs every test but those that kill processes, MySQL every statement; MariaDB is where processes are killed and
+# faults are suffered, and, where MySQL is missing, runs all that MySQL would have run.
 part "tests on SQLite" tests sqlite -n 2 -m "not browser" --ignore=tests/proof/test_kill.py \
     --ignore=tests/proof/test_kill_under_load.py --ignore=tests/proof/test_running.py
 if have_mysql; then
-    part "tests on MySQL" tests mysql -n 2 -m "database and not browser and not kill and not fuzz"
+    part "tests on MySQL" tests mysql -n 2 -m "database and not browser and not kill and not fuzz" \
+        --ignore=tests/proof/test_faults.py
     part "proof and money on MariaDB" tests mariadb -n 2 -m "database and not browser and not fuzz" \
-        tests/proof tests/payments tests/refunds tests/orders tests/outbox tests/kit
+        tests/proof tests/payments tests/outbox tests/kit
 else
     note "NOT TESTED ON MYSQL (only on MariaDB): no server here. Name one: PORTAL_TEST_MYSQLD=/path/to/mysqld make test"
     part "tests on MariaDB" tests mariadb -n 2 -m "database and not browser and not fuzz"

@@ -35,6 +35,7 @@ def at_checkout(visit: Callable[..., Visitor]) -> Callable[..., tuple[Visitor, s
         page = visitor.open(f"/courses/{COURSE}")
         page.click(".button.pay")
         page.wait_for_selector(WAITING)
+        page.wait_for_load_state()
         return visitor, page.url.rsplit("/", 1)[1]
 
     return begin
