@@ -280,21 +280,24 @@ class Patience(IntEnum):
 
 
 def engine_options(url: str, patience: Patience) -> dict[str, Any]:
-    """Return what `create_engine` needs for `url`: READ COMMITTED and a bounded pool on MySQL."""
-    if url.startswith("sqlite"):
-        return {"connect_args": {"timeout": 3, "check_same_thread": False}, "hide_parameters": True}
-    return {
+    """Return what `create_engine` needs for `url`: a bounded pool, and READ COMMITTED on MySQL."""
+    common = {
         # An error's text goes to the logs; what was to be stored does not.
         "hide_parameters": True,
+        # None beyond it: such a one would be opened anew for each use, and most of all when there is most to do.
+        "pool_size": _POOL_SIZE,
+        "max_overflow": 0,
+        "pool_timeout": _POOL_SECONDS,
+    }
+    if url.startswith("sqlite"):
+        return common | {"connect_args": {"timeout": 3, "check_same_thread": False}}
+    return common | {
         "isolation_level": "READ COMMITTED",
         # Reads stand alone (`_prepare_mysql`): there is nothing to roll back after them.
         "skip_autocommit_rollback": True,
         "pool_recycle": 1800,
         # `_reset` does it, and only where it is needed.
         "pool_reset_on_return": None,
-        "pool_size": _POOL_SIZE // 2,
-        "max_overflow": _POOL_SIZE // 2,
-        "pool_timeout": _POOL_SECONDS,
         "connect_args": {
             "charset": "utf8mb4",
             "connect_timeout": 1 if patience is Patience.WEB else 3,

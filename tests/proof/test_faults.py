@@ -229,7 +229,8 @@ def test_a_crowd_that_polls_does_not_keep_the_news_out(shop, app, clock, count, 
         while not is_over.is_set():
             answers.append(client.get(f"/checkout/{order_id}/status").status_code)
 
-    threads = [threading.Thread(target=poll, args=draw.choice(orders)) for _ in range(40)]
+    # Not the paid one: a page that watches it would settle it itself, and perhaps be the first.
+    threads = [threading.Thread(target=poll, args=draw.choice(orders[1:])) for _ in range(40)]
     for thread in threads:
         thread.start()
     try:

@@ -18,7 +18,7 @@ pytestmark = [
 ]
 
 # Where everybody dies before each license, nothing ends until the dead are replaced by some who live.
-_DEADLY_SECONDS = 25
+_DEADLY_SECONDS = 15
 
 
 @pytest.fixture(scope="module")

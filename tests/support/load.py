@@ -25,7 +25,7 @@ from tests.support.running import RunningShop, eventually
 
 COURSES = ("cpp-primer-5th", "javascript-complete", "react-complete")
 _PATIENCE_SECONDS = 240.0
-_IMPATIENT_SECONDS = 10.0
+_IMPATIENT_SECONDS = 6.0
 _BROWSERS_PATIENCE_SECONDS = 60.0
 
 

@@ -118,12 +118,12 @@ class RunningShop:
             AssertionError: with the differences, when they are not gone in time.
         """
         began = passed = time.monotonic()
-        step = 60.0
+        step = 120.0
         while (found := self.differences()) and time.monotonic() < began + seconds:
             time.sleep(0.2)
-            if time.monotonic() > passed + 3:
+            if time.monotonic() > passed + 2:
                 self.let_pass(step)
-                step, passed = step * 2, time.monotonic()
+                step, passed = step * 4, time.monotonic()
         assert not found, "\n".join(found)
         receipts = [mail for mail in self.mails() if _attached(mail)]
         assert len(receipts) == self.one("SELECT COUNT(*) FROM licenses")
