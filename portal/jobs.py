@@ -63,6 +63,8 @@ log = logging.getLogger(__name__)
 _BATCH = 50
 # Two seconds of turns: the next round, and what is not for a gateway, is not kept waiting.
 _GATEWAY_BATCH = 10
+# A round ends soon after, whatever is left of mails and long work: the next begins with what money hangs on.
+_WAITING_TURN = timedelta(seconds=5)
 
 
 class NotYet(Exception):
@@ -87,6 +89,7 @@ class Kind:
     twice at once has a lease of its own (`payments/open.py`).
     `calls_gateway`: it rests while the gateways are away, and takes turns with all workers otherwise.
     `is_done_on_hold`: also while the portal is on hold (`switchboard/hold.py`): it asks and books, and moves nothing outside.
+    `can_wait`: mails and long work, which a dead mail server may draw out: what money hangs on comes before.
     """
 
     do: Callable[[Claim, Tools], None]
@@ -95,6 +98,7 @@ class Kind:
     calls_gateway: bool = False
     lease: timedelta = outbox.LEASE
     is_done_on_hold: bool = False
+    can_wait: bool = False
 
 
 def _open_payment(claim: Claim, tools: Tools) -> None:
@@ -234,7 +238,7 @@ KINDS: dict[str, Kind] = {
     "close_order": Kind(_close_order, (5, 5, 10, 20, 30, 60), calls_gateway=True),
     "look_again": Kind(_look_again, (60, 300, 600), _DAY, calls_gateway=True, is_done_on_hold=True),
     "issue_license": Kind(_issue_license, (2, 5, 10, 30), lease=_MOMENT, is_done_on_hold=True),
-    "run_batch": Kind(_run_batch, (1,)),
+    "run_batch": Kind(_run_batch, (1,), can_wait=True),
     # Every half hour; the day itself says when a person is told.
     "reconcile_day": Kind(_reconcile_day, (1800,), calls_gateway=True, is_done_on_hold=True),
     "refund_call": Kind(_refund_call, (5, 10, 30, 60, 300), calls_gateway=True),
@@ -244,21 +248,21 @@ KINDS: dict[str, Kind] = {
     ),
     "refund_overdue": Kind(_refund_overdue, (60,)),
     "learn_refunds": Kind(_learn_refunds, (10, 60, 300, 1800), calls_gateway=True, is_done_on_hold=True),
-    "mail_refund_started": Kind(_mailing(mail_started), _MAIL_PAUSES, _DAY),
-    "mail_refund_done": Kind(_mailing(mail_done), _MAIL_PAUSES, _DAY),
-    "mail_refund_refused": Kind(_mailing(mail_refused), _MAIL_PAUSES, _DAY),
+    "mail_refund_started": Kind(_mailing(mail_started), _MAIL_PAUSES, _DAY, can_wait=True),
+    "mail_refund_done": Kind(_mailing(mail_done), _MAIL_PAUSES, _DAY, can_wait=True),
+    "mail_refund_refused": Kind(_mailing(mail_refused), _MAIL_PAUSES, _DAY, can_wait=True),
     "sync_dispute": Kind(_sync_dispute, (5, 30, 120, 600), _DAY, calls_gateway=True, is_done_on_hold=True),
     "sync_disputes": Kind(_sync_disputes, (60, 600), _DAY, calls_gateway=True),
     "send_dispute_act": Kind(_send_dispute_act, (5, 15, 60, 300), calls_gateway=True),
     "transfer_overdue": Kind(_transfer_overdue, (60,)),
-    "mail_transfer_told": Kind(_mailing(mail_transfer_told), _MAIL_PAUSES, _DAY),
-    "mail_transfer_refused": Kind(_mailing(mail_transfer_refused), _MAIL_PAUSES, _DAY),
-    "mail_license": Kind(_mailing(mail_license), _MAIL_PAUSES, _DAY),
-    "mail_license_revoked": Kind(_mailing(mail_license_revoked), _MAIL_PAUSES, _DAY),
-    "mail_new_device": Kind(_mailing(mail_new_device), _MAIL_PAUSES, _DAY),
-    "mail_register_again": Kind(_mailing(mail_register_again), _MAIL_PAUSES, _DAY),
+    "mail_transfer_told": Kind(_mailing(mail_transfer_told), _MAIL_PAUSES, _DAY, can_wait=True),
+    "mail_transfer_refused": Kind(_mailing(mail_transfer_refused), _MAIL_PAUSES, _DAY, can_wait=True),
+    "mail_license": Kind(_mailing(mail_license), _MAIL_PAUSES, _DAY, can_wait=True),
+    "mail_license_revoked": Kind(_mailing(mail_license_revoked), _MAIL_PAUSES, _DAY, can_wait=True),
+    "mail_new_device": Kind(_mailing(mail_new_device), _MAIL_PAUSES, _DAY, can_wait=True),
+    "mail_register_again": Kind(_mailing(mail_register_again), _MAIL_PAUSES, _DAY, can_wait=True),
     # A link once drawn lives half an hour, sent or not: the next try comes well before its end.
-    "mail_reset": Kind(_mailing(mail_reset), _MAIL_PAUSES[:-1], _DAY),
+    "mail_reset": Kind(_mailing(mail_reset), _MAIL_PAUSES[:-1], _DAY, can_wait=True),
 }
 
 
@@ -275,11 +279,18 @@ _UNKNOWN = Kind(_do_not_know, (60,), _DAY)
 def run_due(tools: Tools, limit: int = _BATCH) -> int:
     """Do the work that is due, at most `limit` rows, and return how many were done. On hold, what only asks and books is."""
     calling = {name for name, kind in KINDS.items() if kind.calls_gateway}
+    waiting = {name for name, kind in KINDS.items() if kind.can_wait}
     wanted = {name for name, kind in KINDS.items() if kind.is_done_on_hold} if is_on_hold() else None
     done = 0
-    for job_id in outbox.due_ids(limit, only=wanted, but=calling):
+    for job_id in outbox.due_ids(limit, only=wanted, but=calling | waiting):
         done += _claim_and_run(job_id, tools)
-    return done + _call_gateways(calling if wanted is None else calling & wanted, tools, limit)
+    done += _call_gateways(calling if wanted is None else calling & wanted, tools, limit)
+    until = clock.now() + _WAITING_TURN
+    for job_id in outbox.due_ids(limit, only=waiting if wanted is None else waiting & wanted):
+        done += _claim_and_run(job_id, tools)
+        if clock.now() >= until:
+            break
+    return done
 
 
 def _call_gateways(kinds: Collection[str], tools: Tools, limit: int) -> int:

@@ -76,6 +76,22 @@ def test_two_workers_do_each_once(deeds, tools, app):
     assert sorted(deeds.done) == sorted(names)
 
 
+def test_mails_and_long_work_come_last_and_only_for_some_seconds(deeds, tools, clock, monkeypatch):
+    """A mail server that lets everybody wait does not keep licenses, closings and refunds waiting."""
+
+    def slow(claim, _tools) -> None:
+        deeds.done.append(claim.subject_id)
+        clock.travel(seconds=3)
+
+    monkeypatch.setitem(jobs.KINDS, "slow", Kind(slow, (10,), can_wait=True))
+    add("mail-1", "mail-2", "mail-3", kind="slow")
+    clock.travel(seconds=1)
+    add("license")
+    assert jobs.run_due(tools) == 3
+    assert deeds.done == ["license", "mail-1", "mail-2"]
+    assert jobs.run_due(tools) == 1
+
+
 def test_what_cannot_be_done_yet_waits_longer_each_time(deeds, tools, clock):
     deeds.failures["a"] = NotYet("the key is away")
     add("a")
