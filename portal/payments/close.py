@@ -156,7 +156,7 @@ def close_order(order_id: int, tools: Tools) -> bool:
 
 
 def _end_at_gateway(gateway: Gateway, payment: Payment, tools: Tools) -> Verdict | None:
-    """Query, then close; return the verdict on money found, None when closed without any.
+    """Query, then close; return the verdict on money found, None when closed without any, or never ordered.
 
     Raises:
         GatewayUnknown, GatewayRejected: not known to be closed; on hold nothing is.
@@ -175,6 +175,10 @@ def _end_at_gateway(gateway: Gateway, payment: Payment, tools: Tools) -> Verdict
         except NumberSpent:
             # Paid or closed between the two calls: ask once more, its word decides.
             continue
+        return None
+    if notice.state is PaymentState.NOT_FOUND:
+        # What was never ordered there cannot be closed there either (whether WeChat Pay minds is not documented). An
+        # order call still on its way would be paid late, and such money is honoured or becomes a case.
         return None
     raise GatewayUnknown("neither open nor closed nor paid")
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from portal import jobs
 from portal.cases.models import Case, CaseKind
+from portal.gateways.base import NumberSpent
 from portal.kit.db import db, transaction
 from portal.licenses.models import License
 from portal.outbox.models import Job, JobStatus
@@ -125,6 +126,21 @@ class TestAfterTheEnd:
         clock.travel(minutes=61)
         work_every(shop, clock, 301, 3)
         assert count(Job, Job.kind == "look_again", Job.status == JobStatus.DONE.value) == 1
+
+    def test_an_order_that_wechat_never_heard_of_ends_though_it_closes_no_such(
+        self, buyer, shop, sandbox, tools, monkeypatch
+    ):
+        """Whether WeChat closes a number that was never ordered is not documented; nobody waits for it for ever."""
+
+        def close(out_trade_no):
+            raise NumberSpent("404 ORDERNOTEXIST")
+
+        monkeypatch.setattr(tools.gateway("wechat_pay"), "close_payment", close)
+        sandbox.control("POST", "/control/faults", {"route": "create", "kind": "drop"})
+        order_id = buyer.buy()
+        buyer.post(f"/checkout/{order_id}/cancel")
+        shop.work()
+        assert buyer.state(order_id) == "cancelled"
 
 
 class TestMending:
