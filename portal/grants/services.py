@@ -62,6 +62,7 @@ def ask_course(
 
     Raises:
         NotFound: there is no such course.
+        OwnRequest: nobody gives to themselves.
         AlreadyOwned, BadReason, BadDays, BadReference, ReferenceKnown, ReferenceUsed: nothing was recorded.
         NoSigningKey: no key can sign now; nothing was recorded.
     """
@@ -92,6 +93,7 @@ def ask_extension(person: Learner, license_id: str, days: int, reason: str, tool
     Raises:
         NotFound: there is no such license.
         NotActive: it has ended, or was replaced.
+        OwnRequest: nobody gives to themselves.
         BadReason, BadDays: nothing was recorded.
         NoSigningKey: no key can sign now; nothing was recorded.
     """
@@ -124,6 +126,7 @@ def ask_bulk(person: Learner, text: str, reason: str, tools: Tools) -> str:
 
     Raises:
         BadList: the list cannot be read.
+        OwnRequest: nobody gives to themselves.
         BadReason: nothing was recorded.
     """
     lines = read_list(text)
@@ -175,7 +178,20 @@ def _digest(grant: Grant) -> str:
     )
 
 
+def _check_is_not_for(person: Learner, grant: Grant, tools: Tools) -> None:
+    """Refuse that somebody gives to themselves.
+
+    Raises:
+        OwnRequest: unless this is a shop of one person.
+    """
+    if grant.learner_id is not None:
+        check_approver(grant.learner_id, person.id, tools.settings)
+    elif grant.input is not None and person.email in {line.email for line in read_list(grant.input)}:
+        check_approver(person.id, person.id, tools.settings)
+
+
 def _ask(grant: Grant, person: Learner, tools: Tools) -> str:
+    _check_is_not_for(person, grant, tools)
     db.session.add(grant)
     db.session.flush()
     if grant.reference_key is not None:
@@ -214,6 +230,7 @@ def approve_grant(person: Learner, public_id: str, digest: str, tools: Tools) ->
     """
     grant = _waiting(public_id)
     check_approver(grant.requested_by, person.id, tools.settings)
+    _check_is_not_for(person, grant, tools)
     if digest != grant.digest or grant.digest != _digest(grant):
         raise ChangedSinceAsked
     approver = person if person.id != grant.requested_by else None

@@ -149,6 +149,23 @@ class TestTwoPersons:
             services.approve_grant(support, public_id, look(public_id).digest, strict)
         assert licenses_of(learner) == []
 
+    def test_nobody_gives_to_themselves(self, support, finance, learner, tools, strict):
+        listed = f"email,course_id\n{learner.email},{COURSE}\n{support.email},{COURSE}\n"
+        ask(support, learner, tools)
+        [license_] = licenses_of(learner)
+        for own in (
+            lambda: ask(support, support, tools),
+            lambda: services.ask_extension(learner, license_.id, 30, REASON, tools),
+            lambda: services.ask_bulk(support, listed, REASON, tools),
+        ):
+            with pytest.raises(OwnRequest):
+                own()
+        for public_id in (ask(support, finance, strict), services.ask_bulk(finance, listed, REASON, strict)):
+            approver = finance if look(public_id).learner_id else support
+            with pytest.raises(OwnRequest):
+                services.approve_grant(approver, public_id, look(public_id).digest, strict)
+        assert licenses_of(support) == licenses_of(finance) == []
+
     def test_the_database_refuses_it_too(self, support, learner, strict):
         public_id = ask(support, learner, strict)
         with pytest.raises(DatabaseError), transaction():
@@ -236,6 +253,18 @@ class TestReplacing:
         assert (new.expires_at - license_.expires_at).days == 30
         right = db.session.get_one(Entitlement, new.entitlement_id, populate_existing=True)
         assert right.expires_at == new.expires_at
+
+    def test_what_another_has_taken_the_place_of_is_not_extended(
+        self, license_, support, finance, learner, tools, strict, clock
+    ):
+        """Its right ended, and the course was given again: a second good license is not made."""
+        late = services.ask_extension(support, license_.id, 400, REASON, strict)
+        clock.travel(days=366)
+        ask(support, learner, tools)
+        with pytest.raises(NotActive):
+            services.approve_grant(finance, late, look(late).digest, strict)
+        good = [one for one in licenses_of(learner) if judge(one.text, COURSE, tools.key_ring)[0] == "VALID"]
+        assert len(good) == 1
 
     def test_an_extension_worth_much_waits(self, license_, support, finance, strict):
         public_id = services.ask_extension(support, license_.id, 30, REASON, strict)
