@@ -38,8 +38,11 @@ def open_case(
     payment_id: int | None = None,
     amount_fen: int | None = None,
     currency: str | None = None,
+    is_news: bool = False,
 ) -> int:
     """Open a case in the running transaction, unless its cause has one already; return the case's id.
+
+    What closed by itself is opened again when its cause is back. What a person closed stays closed.
 
     Args:
         kind: why a person has to look.
@@ -47,13 +50,15 @@ def open_case(
         evidence: ids and facts that help to decide; no secrets.
         order_id, payment_id: what it is about, where known.
         amount_fen: the money in question, in fen of `currency`.
+        is_news: it did not stand so when a person closed it; it is opened again for that, too.
     """
     key = f"{kind}:{dedup_key}"
     known = db.session.execute(sa.select(Case.id, Case.status).where(Case.dedup_key == key)).first()
     if known is not None:
-        if known.status == CaseStatus.CLOSED and _closed_by(known.id) == audit.SYSTEM:
+        if known.status == CaseStatus.CLOSED and (is_news or _closed_by(known.id) == audit.SYSTEM):
             _move(known.id, CaseStatus.CLOSED, CaseStatus.OPEN)
             _add_event(known.id, CaseAct.REOPENED, audit.SYSTEM, "The cause is there again.")
+            log.error("case opened again", extra={"alert": True, "case_kind": kind.value, "case_key": key})
         return int(known.id)
     case_id = insert_row(
         sa.insert(Case).values(

@@ -58,11 +58,12 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         "I1",
         "completed_orders_have_a_license",
-        "A completed order has a license, or had one that was revoked.",
+        "A completed order has a license, or had one, or its right was revoked before.",
         """
         SELECT o.public_id FROM orders o
         LEFT JOIN entitlements e ON e.order_id = o.id LEFT JOIN licenses l ON l.entitlement_id = e.id
         WHERE o.id BETWEEN :first AND :last AND o.status = 'completed' AND l.id IS NULL
+          AND (e.id IS NULL OR e.status = 'active')
         """,
         walks="orders.id",
     ),

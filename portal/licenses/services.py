@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from portal.kit import clock, faults, ids
-from portal.kit.db import add_row, changed_one, db, run, table_of
+from portal.kit.db import ChangedMeanwhile, add_row, changed_one, db, run, table_of
 from portal.kit.errors import Conflict
 from portal.licenses import text
 from portal.licenses.key_ring import KeyRing, KeyState
@@ -63,18 +63,34 @@ _HELD = sa.select(_rights.id, _rights.expires_at).where(_rights.active_key == sa
 
 
 def is_owned(learner_id: int, course_id: str) -> bool:
-    """Tell, in the running transaction, whether the learner owns the course; retires an entitlement past its end."""
+    """Tell, in the running transaction, whether the learner owns the course; retires an entitlement past its end.
+
+    Raises:
+        ChangedMeanwhile: it was extended or ended at this moment; `transactional` looks again.
+    """
     held = run(_HELD, {"key": ownership_key(learner_id, course_id)}).first()
     if held is None:
         return False
     if clock.now() < held.expires_at:
         return True
-    db.session.execute(
+    retired = db.session.execute(
         sa.update(Entitlement)
-        .where(Entitlement.id == held.id)
+        .where(
+            Entitlement.id == held.id,
+            Entitlement.status == EntitlementStatus.ACTIVE.value,
+            Entitlement.expires_at == held.expires_at,
+        )
         .values(status=EntitlementStatus.EXPIRED.value, active_key=None)
     )
+    if not changed_one(retired):
+        raise ChangedMeanwhile(f"entitlement {held.id}")
     return False
+
+
+def is_active(entitlement_id: int) -> bool:
+    """Tell whether a right still holds: it was neither revoked nor replaced by a later one."""
+    status = sa.select(Entitlement.status).where(Entitlement.id == entitlement_id)
+    return db.session.scalar(status) == EntitlementStatus.ACTIVE
 
 
 def grant_entitlement(grant: Grant) -> int:
@@ -178,7 +194,8 @@ def replace_license(license_id: str, grant: Grant, extra_days: int, key_ring: Ke
         grant: the facts of the entitlement, for the new text.
         extra_days: how much longer the right holds than before.
 
-    Returns None when the license is not active (any more).
+    Returns None when the license is not active (any more), or is to last longer after its right has ended: a later
+    one may have taken its place. The caller rolls back.
 
     Raises:
         NoSigningKey: when no key can sign now; nothing is changed.
@@ -201,9 +218,13 @@ def replace_license(license_id: str, grant: Grant, extra_days: int, key_ring: Ke
     ).one()
     expires_at = old.expires_at + timedelta(days=extra_days)
     if extra_days:
-        db.session.execute(
-            sa.update(Entitlement).where(Entitlement.id == old.entitlement_id).values(expires_at=expires_at)
+        extended = db.session.execute(
+            sa.update(Entitlement)
+            .where(Entitlement.id == old.entitlement_id, Entitlement.status == EntitlementStatus.ACTIVE.value)
+            .values(expires_at=expires_at)
         )
+        if not changed_one(extended):
+            return None
     return sign_license(old.entitlement_id, grant, key_ring, revision=old.revision + 1, expires_at=expires_at)
 
 

@@ -245,6 +245,8 @@ def _grant(row: Any) -> licenses.Grant:
 def issue_late_license(entitlement_id: int, tools: Tools) -> bool:
     """Sign the license of a paid order whose key was missing; return whether it is (now) there.
 
+    A right that was revoked meanwhile, with a refund of a part, gets none, and its order ends without.
+
     Raises:
         NoSigningKey: when the key is still missing.
     """
@@ -255,6 +257,10 @@ def issue_late_license(entitlement_id: int, tools: Tools) -> bool:
     )
     row = lock_payment(out_trade_no) if out_trade_no else None
     if row is None or row.order_status != OrderStatus.PAID:
+        return True
+    # Whoever revokes it holds the payment's lock, as this does.
+    if not licenses.is_active(entitlement_id):
+        move_order(row.order_id, OrderStatus.COMPLETED, completed_at=clock.now())
         return True
     license_id = licenses.sign_license(entitlement_id, _grant(row), tools.key_ring)
     move_order(row.order_id, OrderStatus.COMPLETED, completed_at=clock.now())

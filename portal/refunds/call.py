@@ -98,7 +98,8 @@ def _may_call(refund: Refund) -> bool:
     noted = db.session.execute(
         sa.update(Refund)
         .where(Refund.id == refund.id, Refund.status == RefundStatus.APPROVED.value)
-        .values(called_at=now)
+        # While it is being sent nobody gives it up: that asks for the failure that the end of the call may note.
+        .values(called_at=now, failure_code=None)
     )
     return changed_one(noted)
 

@@ -1,5 +1,7 @@
 """Decide about a requested refund: approve, refuse, withdraw, change what becomes of the license."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from portal.approvals import services as approvals
@@ -22,7 +24,7 @@ class AlreadyDecided(Conflict):
     code = "already_decided"
 
 
-def _requested(out_refund_no: str, digest: str | None) -> tuple[object, Refund]:
+def _requested(out_refund_no: str, digest: str | None) -> tuple[Any, Refund]:
     payment, refund = lock_refund(out_refund_no)
     if refund.status != RefundStatus.REQUESTED:
         raise AlreadyDecided
@@ -47,7 +49,7 @@ def approve(person: Learner, out_refund_no: str, digest: str, tools: Tools) -> R
     Raises:
         NotFound: there is no such refund.
         AlreadyDecided, ChangedSinceAsked: look again.
-        OwnRequest: nobody approves what they asked for, or endorsed.
+        OwnRequest: nobody approves what they asked for, or endorsed, or what goes back to themselves.
         OnHold: not before the hold is released.
     """
     refund = _approve(person, out_refund_no, digest, tools)
@@ -58,8 +60,9 @@ def approve(person: Learner, out_refund_no: str, digest: str, tools: Tools) -> R
 @transactional
 def _approve(person: Learner, out_refund_no: str, digest: str, tools: Tools) -> Refund:
     check_not_on_hold()
-    _, refund = _requested(out_refund_no, digest)
-    approvals.check_approver(_person_id(refund.requested_by), person.id, tools.settings)
+    payment, refund = _requested(out_refund_no, digest)
+    for other in (_person_id(refund.requested_by), payment.learner_id):
+        approvals.check_approver(other, person.id, tools.settings)
     actor = f"staff:{person.public_id}"
     if refund.origin == Origin.LEARNER:
         if refund.endorsed_by is not None:
@@ -67,7 +70,7 @@ def _approve(person: Learner, out_refund_no: str, digest: str, tools: Tools) -> 
         elif not approvals.may_act_alone(person.id, refund.amount_fen, tools.settings):
             _endorse(refund, actor)
             return refund
-    mark_approved(refund, actor)
+    mark_approved(refund, actor if actor != refund.requested_by else None)
     return refund
 
 
@@ -122,7 +125,7 @@ def change_effect(person: Learner, out_refund_no: str, effect: LicenseEffect, di
         NotFound, AlreadyDecided, ChangedSinceAsked.
     """
     payment, refund = _requested(out_refund_no, digest)
-    is_all = refund.amount_fen == payment.amount_fen  # type: ignore[attr-defined]
+    is_all = refund.amount_fen == payment.amount_fen
     refund.license_effect = effect_of(refund.payment_id, is_all, effect).value
     refund.endorsed_by = None
     db.session.flush()

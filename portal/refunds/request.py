@@ -130,8 +130,16 @@ def request_by_staff(person: Learner, out_trade_no: str, wish: Wish, tools: Tool
 
     Raises:
         NotFound: there is no such payment.
+        OwnRequest: it is the person's own, who asks for it as every learner does.
         BadReason, NotRefundable, TooMuch, TooOld, TooManyParts, TooMany, OnHold.
     """
+    buyer = db.session.scalar(
+        sa.select(Order.learner_id)
+        .join(Payment, Payment.order_id == Order.id)
+        .where(Payment.out_trade_no == out_trade_no)
+    )
+    if buyer is not None:
+        approvals.check_approver(buyer, person.id, tools.settings)
     refund = _place(out_trade_no, wish, Origin.STAFF, f"staff:{person.public_id}", tools)
     if refund.status == RefundStatus.REQUESTED and approvals.may_act_alone(
         person.id, refund.amount_fen, tools.settings

@@ -58,6 +58,9 @@ def settle_refund(notice: RefundNotice, verified_by: VerifiedBy, tools: Tools) -
         # A refund proves a payment whose own news is still on its way: both are asked about.
         outbox.hasten(f"refund_query:{refund.id}")
         return Verdict.SETTLED
+    is_alive = notice.state in (RefundState.PROCESSING, RefundState.ABNORMAL)
+    if is_alive and _was_given_up(refund) and not _take_up(payment, refund):
+        return _refuse_to_book(notice, payment, CaseKind.REFUND_UNKNOWN, "more than is left of the payment")
     match notice.state:
         case RefundState.SUCCESS:
             return _succeed(payment, refund, notice, verified_by)
@@ -148,6 +151,26 @@ def case_key(gateway: str, out_refund_no: str) -> str:
     return f"{gateway}:{out_refund_no}"
 
 
+def _was_given_up(refund: Refund) -> bool:
+    """Tell whether a person gave up a refund of which the gateway had never said a word."""
+    return (
+        refund.status == RefundStatus.CLOSED
+        and refund.held_fen == 0
+        and refund.refund_id is None
+        and refund.request is not None
+    )
+
+
+def _take_up(payment: Any, refund: Refund) -> bool:
+    """Take up again what was given up while the gateway was taking it; False when its money is not there any more."""
+    if not (make_room(payment, refund, refund.amount_fen) and reserve(payment.id, refund.amount_fen)):
+        return False
+    refund.status, refund.held_fen, refund.ended_at = RefundStatus.APPROVED.value, refund.amount_fen, None
+    db.session.flush()
+    log.error("refund was given up", extra={"alert": True, "out_refund_no": refund.out_refund_no})
+    return True
+
+
 def _move(
     payment: Any, refund: Refund, notice: RefundNotice, status: RefundStatus, later: tuple[str, ...]
 ) -> Verdict:
@@ -171,9 +194,7 @@ def _move(
 
 def watch(refund: Refund) -> None:
     """Ask about a refund until it has an end, first in a minute."""
-    key = f"refund_query:{refund.id}"
-    if not outbox.is_recorded(key):
-        outbox.add("refund_query", key, refund.id, due_at=clock.now() + _FIRST_LOOK)
+    outbox.ensure("refund_query", f"refund_query:{refund.id}", refund.id, due_at=clock.now() + _FIRST_LOOK)
 
 
 def _open_failure(refund: Refund, why: str) -> None:
@@ -185,6 +206,7 @@ def _open_failure(refund: Refund, why: str) -> None:
         payment_id=refund.payment_id,
         amount_fen=refund.amount_fen,
         currency=refund.currency,
+        is_news=True,
     )
 
 
@@ -231,7 +253,9 @@ def _follow_on_purchase(payment: Any, refund: Refund, is_all_back: bool) -> None
         move_order(payment.order_id, OrderStatus.REFUNDED)
     if is_all_back or refund.license_effect == LicenseEffect.REVOKE:
         revoked = licenses.withdraw_of_payment(payment.id, REVOKED_BECAUSE)
-        outbox.settle_effect(f"issue_license:{revoked.entitlement_id}")
+        # Of an order of which a part went back, this work makes no license any more, and ends it.
+        if is_all_back:
+            outbox.settle_effect(f"issue_license:{revoked.entitlement_id}")
         for license_id in revoked.license_ids:
             audit.record("license.revoked", f"license:{license_id}", audit.SYSTEM, reason=REVOKED_BECAUSE)
 

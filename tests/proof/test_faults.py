@@ -5,10 +5,12 @@ import random
 import socket
 import ssl
 import threading
+from collections import namedtuple
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 import pytest
+import sqlalchemy as sa
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -19,8 +21,10 @@ from portal.gateways.base import GatewayUnknown
 from portal.gateways.wechat_pay import transport
 from portal.gateways.wechat_pay.transport import Transport
 from portal.kit import clock as portal_clock
-from portal.kit.db import db, transaction
-from portal.licenses.models import License
+from portal.kit.db import db, transaction, transactional
+from portal.kit.prepared import Outcome
+from portal.licenses import services as rights
+from portal.licenses.models import Entitlement, License
 from portal.notifications.models import Notification
 from portal.orders.models import OrderStatus
 from portal.payments import open as opening
@@ -264,6 +268,24 @@ class TestStaleReads:
         assert (rows, fulfilled) == ([], [])
         assert count(License) == 1
         assert count(Notification, Notification.verdict == "duplicate") == 1
+
+    def test_a_right_that_is_extended_meanwhile_is_not_retired(self, shop, app, monkeypatch):
+        """Somebody buys again at the end of a right, and the desk has just made it last longer."""
+        order_id = shop.buyer().buy()
+        shop.pay(order_id)
+        shop.notify(order_id)
+        look = rights.run
+        with app.app_context(), transaction():
+            right = db.session.scalars(sa.select(Entitlement)).one()
+            learner_id, course_id, ended = right.learner_id, right.course_id, right.granted_at
+            db.session.expunge(right)
+        stale = [Outcome([namedtuple("Row", "id expires_at")(right.id, ended)], 1)]
+        monkeypatch.setattr(
+            rights, "run", lambda statement, values: stale.pop() if stale else look(statement, values)
+        )
+        with app.app_context():
+            assert transactional(rights.is_owned)(learner_id, course_id)
+        assert stale == []
 
     def test_money_that_is_held_already_is_not_held_again(self, shop, app):
         """Whoever looked before another held it all is told so by the one statement that counts (I5)."""

@@ -197,6 +197,49 @@ class TestRefused:
             desk.give_up(number)
         assert desk.refund(number).status == RefundStatus.PROCESSING
 
+    def test_what_is_being_sent_is_not_given_up(self, desk, shop, clock, monkeypatch):
+        """The gateway has not heard of it yet, and does in the next moment."""
+        desk.switch(refund_mode="not_enough")
+        order_id = desk.bought()
+        number = desk.ask(order_id)
+        shop.work()
+        desk.switch(refund_mode="manual")
+        clock.travel(hours=1, seconds=1)
+        refused = []
+
+        def meanwhile(name):
+            if name == "refund.before_call":
+                with pytest.raises(NotToBeGivenUp) as error:
+                    desk.give_up(number)
+                refused.append(error.value)
+
+        with monkeypatch.context() as watched:
+            watched.setattr(call.faults, "point", meanwhile)
+            shop.work()
+        assert len(refused) == 1
+        assert (desk.refund(number).status, desk.sums(order_id)) == (RefundStatus.PROCESSING, (PAID, 0))
+
+    @pytest.mark.parametrize("outcome", ["SUCCESS", "ABNORMAL"])
+    def test_what_was_given_up_and_taken_all_the_same_is_taken_up_again(
+        self, desk, shop, tools, count, clock, outcome
+    ):
+        """A request that was long on its way: its money is held again before it has gone (I5)."""
+        desk.switch(refund_mode="not_enough")
+        order_id = desk.bought()
+        number = desk.ask(order_id)
+        shop.work()
+        desk.give_up(number)
+        assert desk.sums(order_id) == (0, 0)
+        desk.switch(refund_mode="manual")
+        desk.within(lambda: tools.gateway("wechat_pay").create_refund(desk.refund(number).request))
+        desk.within(lambda: call.ask_now(number, tools))
+        assert (desk.refund(number).status, desk.sums(order_id)) == (RefundStatus.PROCESSING, (PAID, 0))
+        desk.settle(number, outcome)
+        clock.travel(seconds=61)
+        shop.work()
+        assert desk.refund(number).status == {"SUCCESS": "succeeded", "ABNORMAL": "abnormal"}[outcome]
+        assert desk.sums(order_id) == (PAID, PAID if outcome == "SUCCESS" else 0)
+
     def test_without_an_answer_nothing_is_given_up(self, desk, shop, sandbox):
         desk.switch(refund_mode="not_enough")
         number = desk.ask(desk.bought())

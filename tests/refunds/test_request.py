@@ -1,5 +1,6 @@
 """What can be asked for, by whom, and that no more is promised than was paid."""
 
+import dataclasses
 import threading
 from datetime import timedelta
 
@@ -200,6 +201,28 @@ class TestApproval:
         number = desk.ask_as_learner(buyer, desk.bought(buyer))
         with pytest.raises(OwnRequest):
             desk.approve(number, buyer.learner)
+
+    def test_is_never_of_what_goes_back_to_oneself(self, desk, shop):
+        buyer = shop.buyer(role=Role.FINANCE)
+        order_id = desk.bought(buyer)
+        with pytest.raises(OwnRequest):
+            desk.ask(order_id, 4000, person=buyer.learner)
+        desk.limits(single_fen=0)
+        number = desk.ask(order_id, 4000)
+        with pytest.raises(OwnRequest):
+            desk.approve(number, buyer.learner)
+        assert desk.refund(number).status == RefundStatus.REQUESTED
+
+    def test_is_ones_own_once_the_shop_has_one_person(self, desk):
+        """Also of what was asked for when there were two."""
+        desk.limits(single_fen=0)
+        person = desk.person()
+        number = desk.ask(desk.bought(), person=person)
+        settings = desk.tools.settings.model_copy(update={"APPROVAL_ONE_PERSON_SHOP": True})
+        desk.tools = dataclasses.replace(desk.tools, settings=settings)
+        desk.approve(number, person)
+        refund = desk.refund(number)
+        assert (refund.status, refund.approved_by) == (RefundStatus.APPROVED, None)
 
     def test_of_a_learners_request_is_one_persons_up_to_the_threshold(self, desk, shop):
         buyer = shop.buyer()

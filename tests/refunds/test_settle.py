@@ -8,7 +8,9 @@ import sqlalchemy as sa
 
 from portal.audit.models import AuditRow
 from portal.cases.models import Case, CaseKind, CaseStatus
+from portal.cases.services import close_case
 from portal.catalogue.models import Course
+from portal.doctor.examination import examine_promises
 from portal.gateways.base import RefundNotice, RefundState
 from portal.kit import faults
 from portal.kit.db import db
@@ -123,6 +125,30 @@ class TestFullRefund:
         shop.work(2)
         assert shop.order(order_id).status == OrderStatus.REFUNDED
         assert count(License) == 0
+
+    def test_nor_when_its_right_was_taken_away_with_a_part(
+        self, desk, shop, app, tools, monkeypatch, count, clock
+    ):
+        """The order ends without a license, with nothing for the doctor or the sweeps to find."""
+
+        def no_key():
+            raise NoSigningKey("gone")
+
+        with monkeypatch.context() as without_key:
+            without_key.setattr(tools.key_ring, "signer", no_key)
+            order_id = desk.bought()
+            number = desk.ask(order_id, 4000, license_effect=LicenseEffect.REVOKE)
+            shop.work()
+            desk.settle(number)
+            desk.tell(number)
+        assert shop.order(order_id).status == OrderStatus.PAID
+        clock.travel(minutes=5)
+        shop.work(3)
+        assert shop.order(order_id).status == OrderStatus.COMPLETED
+        assert count(License) == 0
+        assert not shop.differences()
+        with app.app_context():
+            assert examine_promises(tools) == []
 
 
 class TestPartialRefund:
@@ -253,6 +279,21 @@ class TestNotDone:
         assert desk.refund(number).status == RefundStatus.SUCCEEDED
         assert shop.order(order_id).status == OrderStatus.REFUNDED
         assert count(Case, Case.status == CaseStatus.OPEN.value) == 0
+
+    def test_closed_after_abnormal_calls_a_person_who_had_closed_the_case(self, desk, shop, app):
+        """Each end of a refund is news: what was decided about the one before does not hide it (F28)."""
+        order_id = desk.bought()
+        number = sent(desk, order_id)
+        desk.settle(number, "ABNORMAL")
+        desk.tell(number)
+        with app.app_context():
+            [case] = db.session.scalars(sa.select(Case).where(Case.kind == CaseKind.REFUND_FAILED.value))
+            close_case(case.id, "paid out to another card", "staff:x")
+        desk.settle(number, "CLOSED")
+        desk.tell(number)
+        assert desk.refund(number).status == RefundStatus.CLOSED
+        with app.app_context():
+            assert db.session.scalars(sa.select(Case.status).where(Case.id == case.id)).one() == "open"
 
     def test_closed_holds_the_money_until_it_is_given_up_and_then_a_new_number_may_be_asked_for(
         self, desk, shop, clock
