@@ -34,9 +34,9 @@ def compare(run_id: int) -> None:
     for identity, row in known.items():
         if identity not in found and row.resolved_at is None:
             _resolve(row, f"The bill of {run.bill_date} and our books agree now.")
-    for row in _found_elsewhere(run):
+    elsewhere = _found_elsewhere(run)
+    for row in elsewhere:
         _resolve(row, f"It stands in the bill of {run.bill_date}.")
-        _restate(row.run_id)
     db.session.execute(
         sa.update(BillRun)
         .where(BillRun.id == run_id)
@@ -49,6 +49,9 @@ def compare(run_id: int) -> None:
         .execution_options(synchronize_session=False)
     )
     _restate(run_id)
+    # What stands in this bill counts for this day, and no more for the other.
+    for other_id in sorted({row.run_id for row in elsewhere}):
+        compare(other_id)
 
 
 def _kept(run_id: int) -> list[Any]:

@@ -57,8 +57,11 @@ def reconcile_day(
     run_id = run_of(gateway, tools.gateway(gateway).mchid, day)
     if file is not None:
         import_bill(run_id, tools.gateway(gateway).read_bill(day, file), Source.FILE, actor)
-    elif not _is_proven(run_id):
-        _fetch(run_id, day, tools, actor)
+    else:
+        if not _is_proven(run_id):
+            _fetch(run_id, day, tools, actor)
+        # Also when whoever fetched it died before this.
+        _end_waiting(run_id)
     _settle_and_compare(run_id, tools)
     for other_id in _different_of_late(run_id):
         _settle_and_compare(other_id, tools)
@@ -98,7 +101,6 @@ def _fetch(run_id: int, day: date, tools: Tools, actor: str) -> None:
         reason = _reason(error)
         _note_failure(run_id, reason)
         raise NoBillYet(reason) from None
-    _end_waiting(run_id)
 
 
 def _reason(error: Exception) -> str:

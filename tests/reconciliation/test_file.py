@@ -13,7 +13,7 @@ from portal.kit import beijing, faults
 from portal.kit.db import db, transaction
 from portal.licenses.models import License
 from portal.payments.models import Payment, VerifiedBy
-from portal.reconciliation.importing import AnotherBill
+from portal.reconciliation.importing import AnotherBill, run_of
 from portal.reconciliation.models import BillDifference, BillPart, BillRun, ImportedLine, RunState
 from portal.reconciliation.queries import day_facts
 from portal.reconciliation.services import reconcile_day
@@ -223,6 +223,19 @@ class TestRefunds:
         found = reconcile(bill)
         assert (found.differences, found.their_refunded_fen, found.our_refunded_fen) == (1, 500, 0)
         assert cases() == [(CaseKind.BILL_MISSING_HERE, "open")]
+
+    def test_one_of_midnight_counts_for_the_day_of_its_line_and_no_other(
+        self, reconcile, bill, sold, refund, day, clock, app, tools, cases
+    ):
+        assert reconcile(bill).our_refunded_fen == 500
+        clock.travel(days=1)
+        following = Bill(day + timedelta(days=1), bill.mchid, bill.appid)
+        self.add_to(following, sold[0], refund)
+        assert reconcile(following, day + timedelta(days=1)).our_refunded_fen == 500
+        with app.app_context():
+            first = day_facts(run_of("wechat_pay", bill.mchid, day))
+        assert (first.state, first.our_refunded_fen) == (RunState.BALANCED, 0)
+        assert cases() == [(CaseKind.BILL_MISSING_THERE, "closed")]
 
     def test_another_amount(self, reconcile, bill, sold, refund, cases):
         self.add_to(bill, sold[0], refund, 申请退款金额="4.99", 退款金额="4.99")
