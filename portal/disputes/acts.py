@@ -223,7 +223,9 @@ def _found_in_history(act_id: int) -> bool:
         )
         .order_by(DisputeEntry.at, DisputeEntry.id)
     )
-    step = next((step for step in steps if act.kind != ActKind.REPLY or step.text == act.text), None)
+    step = next(
+        (step for step in steps if act.kind != ActKind.REPLY or _seen(step.text) == _seen(act.text)), None
+    )
     if step is None:
         return False
     db.session.execute(
@@ -234,6 +236,11 @@ def _found_in_history(act_id: int) -> bool:
     )
     _end(act_id, ActState.SENT)
     return True
+
+
+def _seen(text: str) -> str:
+    """Return what is seen of a text: blanks may come back otherwise than they were sent."""
+    return "".join(letter for letter in text if letter.isprintable() and not letter.isspace())
 
 
 @transactional

@@ -62,6 +62,15 @@ class TestReplying:
         assert complaints.act(act.id).state == ActState.SENT
         assert replies(complaints, complaint_id) == 1
 
+    def test_blanks_and_signs_that_come_back_otherwise_do_not_make_it_another_reply(
+        self, complaints, complaint_id, clock
+    ):
+        complaints.fault("complaint_response", "accept_then_drop")
+        complaints.do(complaint_id, "reply", text="您好，\u3000已处理\ue000。")
+        clock.travel(minutes=1)
+        complaints.shop.work()
+        assert replies(complaints, complaint_id) == 1
+
     @pytest.mark.parametrize("fault", ["drop", "5xx", "429"])
     def test_one_that_did_not_arrive_is_sent_again(self, complaints, complaint_id, clock, fault):
         complaints.fault("complaint_response", fault)

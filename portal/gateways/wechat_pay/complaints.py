@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
+from unicodedata import category
 from urllib.parse import quote, urlsplit
 
 from wechatpayv3.type import RequestType
@@ -261,10 +262,11 @@ def _refuse(answer: Answer) -> None:
 
 
 def _clean(text: object, longest: int) -> str:
-    """Keep of a stranger's text what can be seen: no controls, nothing that turns its direction around."""
+    """Keep of a stranger's text what can be seen, and blanks: no controls, nothing that turns its direction around."""
     if not isinstance(text, str):
         return ""
-    return "".join(letter for letter in text if letter == "\n" or letter.isprintable())[:longest]
+    kept = (letter for letter in text if letter == "\n" or letter.isprintable() or category(letter) == "Zs")
+    return "".join(kept)[:longest]
 
 
 def _matched(fields: Mapping[str, Any], name: str, pattern: re.Pattern[str]) -> str:
