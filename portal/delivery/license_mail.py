@@ -11,12 +11,14 @@ from portal.delivery.transport import Mailer
 from portal.kit import faults
 from portal.kit.db import db, forbid_open_transaction
 from portal.learners.models import Learner
-from portal.licenses.models import Entitlement, License
+from portal.licenses.models import Entitlement, License, LicenseStatus
 from portal.orders.models import Order
 
 
 def mail_license(license_id: str, effect_key: str, mailer: Mailer, settings: Settings) -> None:
     """Mail a license to its owner, in the owner's language; one that was granted comes without a receipt.
+
+    One that was revoked or replaced while its mail waited is not sent: what ended it has its own mail.
 
     Raises:
         MailNotSent: try again later.
@@ -25,6 +27,8 @@ def mail_license(license_id: str, effect_key: str, mailer: Mailer, settings: Set
     if found is None:
         return
     learner, license_, facts = found
+    if license_.status != LicenseStatus.ACTIVE:
+        return
     message = compose("license", learner.locale, learner.email, effect_key, settings, **facts)
     message.add_attachment(license_.text + "\n", subtype="plain", filename=f"{license_.course_id}.lic.txt")
     forbid_open_transaction()

@@ -10,6 +10,7 @@ from portal.delivery.transport import Mailer
 from portal.kit.db import db, forbid_open_transaction
 from portal.learners.models import Learner
 from portal.orders.models import Order
+from portal.payments.models import TransferStatus
 from portal.staff.models import CourseInstructor
 from portal.transfers.models import Transfer
 
@@ -56,12 +57,14 @@ def mail_told(transfer_id: str, effect_key: str, mailer: Mailer, settings: Setti
 
 
 def mail_refused(transfer_id: str, effect_key: str, mailer: Mailer, settings: Settings) -> None:
-    """Tell the learner that no such money was found, why, and what to do.
+    """Tell the learner that no such money was found, why, and what to do; not if it was found while the mail waited.
 
     Raises:
         MailNotSent: try again later.
     """
     transfer, order, learner = _about(transfer_id)
+    if transfer.status != TransferStatus.REFUSED:
+        return
     message = compose(
         "transfer_refused",
         learner.locale,

@@ -12,7 +12,9 @@ from portal.cases.models import Case
 from portal.delivery.transport import FolderMailer, MailNotSent, SmtpMailer, mailer_for
 from portal.kit import faults
 from portal.kit.db import db
+from portal.licenses.models import License
 from portal.outbox.models import Job, JobStatus
+from portal.payments.rights import revoke_license
 from scripts.processes import free_port
 
 
@@ -173,6 +175,17 @@ class TestALicense:
         (mail,) = mail_server.taken
         assert self.job(app).status == JobStatus.DONE
         assert mail["Message-ID"]
+
+    def test_revoked_while_its_mail_waited_it_is_not_mailed(self, app, order_id, shop, clock, mail_server):
+        shop.work()
+        with app.app_context():
+            license_id = db.session.scalars(sa.select(License.id)).one()
+            revoke_license(license_id, "misused", "staff:x")
+        mail_server.start()
+        clock.travel(minutes=10)
+        shop.work(rounds=2)
+        (mail,) = mail_server.taken
+        assert "misused" in mail.get_body(("plain",)).get_content()
 
     @pytest.mark.parametrize("answer", ["451 Try later", "554 No"])
     def test_refused_and_then_taken_it_is_one_mail(self, app, order_id, clock, shop, mail_server, answer):

@@ -317,6 +317,16 @@ class TestConflict:
 
 
 class TestRefused:
+    def test_found_before_the_mail_went_out_it_is_not_told_of_as_missing(self, desk, shop, mails):
+        order_id = desk.told(shop.buyer())
+        desk.refuse(order_id)
+        desk.check(order_id)
+        shop.work()
+        assert shop.order(order_id).status == OrderStatus.COMPLETED
+        assert "did not find" not in " ".join(
+            read(mail).get_body(("plain",)).get_content() for mail in mails()
+        )
+
     def test_it_ends_the_order_and_the_learner_is_told_why(self, desk, shop, mails, count):
         buyer = shop.buyer()
         order_id = desk.told(buyer)
