@@ -148,8 +148,13 @@ def _reconciliation(_tools: Tools) -> list[str]:
 
 def _audit_chain(_tools: Tools) -> list[str]:
     """The newest part of the chain; `audit verify` walks all of it."""
-    broken_at = audit.verify(newest=_LINKS).broken_at
-    return [] if broken_at is None else [f"the audit chain is broken at row {broken_at}"]
+    chain = audit.verify(newest=_LINKS)
+    problems = [] if chain.broken_at is None else [f"the audit chain is broken at row {chain.broken_at}"]
+    if chain.bad_head is not None:
+        problems.append(
+            f"the signed end of the audit chain of {chain.bad_head} does not fit: rows were cut off"
+        )
+    return problems
 
 
 CHECKS: dict[str, Callable[[Tools], list[str]]] = {

@@ -158,6 +158,14 @@ class TestSurroundings:
             session.execute(sa.update(AuditRow).where(AuditRow.seq == 1).values(facts="{}", actor="nobody"))
         assert problems(tools, "audit chain") == ["the audit chain is broken at row 1"]
 
+    def test_an_audit_whose_newest_rows_were_cut_off(self, shop, inside, tools):
+        shop.buyer().buy()
+        shop.work(2)
+        with transaction() as session, databases.all_unguarded(session.connection()):
+            session.execute(sa.delete(AuditRow))
+        (problem,) = problems(tools, "audit chain")
+        assert "rows were cut off" in problem
+
     def test_a_schema_that_is_behind(self, inside, tools):
         stamp(revision="0001_create_learners")
         try:
