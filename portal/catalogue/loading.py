@@ -217,24 +217,26 @@ def parse(text: str) -> list[Any]:
     return courses
 
 
-def load(text: str, only_new: bool = False) -> Loaded:
+def load(text: str, only_new: bool = False, actor: str = audit.SYSTEM) -> Loaded:
     """Make the catalogue what the file says: the whole file or nothing.
 
     Courses that the file does not name stay as they are; `on_sale: false` withdraws one.
 
     Args:
         only_new: leave the courses that exist as they are too, as staff may have edited them.
+        actor: who loads it, as the audit names them.
 
     Raises:
         CatalogueError: nothing was changed.
     """
-    return _store(parse(text), only_new)
+    return _store(parse(text), only_new, actor)
 
 
 @transactional
-def _store(courses: list[Any], only_new: bool) -> Loaded:
+def _store(courses: list[Any], only_new: bool, actor: str) -> Loaded:
     known = {course.id: course for course in db.session.scalars(sa.select(Course).with_for_update())}
     added = changed = 0
+    prices: dict[str, list[int | None]] = {}
     for position, entry in enumerate(courses):
         values = _values(entry, position)
         course = known.get(entry.id)
@@ -242,16 +244,18 @@ def _store(courses: list[Any], only_new: bool) -> Loaded:
             db.session.add(Course(id=entry.id, currency="CNY", updated_at=clock.now(), **values))
             db.session.flush()
             note_price(entry.id, entry.price_fen)
+            prices[entry.id] = [None, entry.price_fen]
             added += 1
         elif not only_new and _differs(course, values):
             if course.price_fen != entry.price_fen:
                 note_price(entry.id, entry.price_fen)
+                prices[entry.id] = [course.price_fen, entry.price_fen]
             for name, value in values.items():
                 setattr(course, name, value)
             course.updated_at = clock.now()
             changed += 1
     if added or changed:
-        audit.record("catalogue.loaded", "catalogue", audit.SYSTEM, added=added, changed=changed)
+        audit.record("catalogue.loaded", "catalogue", actor, added=added, changed=changed, prices_fen=prices)
     return Loaded(added, changed, len(courses) - added - changed)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 from flask.cli import AppGroup
 
+from portal.audit import services as audit
 from portal.catalogue.loading import LARGEST, CatalogueError
 from portal.catalogue.loading import load as load_catalogue
 from portal.commands.printing import json_option, refuse, show
@@ -21,7 +22,8 @@ def load(file: Path, only_new: bool, as_json: bool) -> None:
     """Load the whole FILE or nothing; loading it again changes nothing."""
     try:
         with file.open("rb") as opened:
-            loaded = load_catalogue(opened.read(LARGEST + 1).decode("utf-8"), only_new)
+            text = opened.read(LARGEST + 1).decode("utf-8")
+        loaded = load_catalogue(text, only_new, audit.operator())
     except (CatalogueError, UnicodeDecodeError, OSError) as error:
         refuse(f"{file}: nothing was loaded.\n{error}", as_json)
     sentence = f"{loaded.added} added, {loaded.changed} changed, {loaded.unchanged} unchanged."

@@ -2,9 +2,11 @@
 
 from flask.cli import AppGroup
 
+from portal.audit import services as audit
 from portal.commands.printing import json_option, refuse, show
 from portal.disputes.syncing import notify_url, plan_sync
 from portal.gateways.base import GatewayError
+from portal.kit.db import transaction
 from portal.web.tools import tools
 
 disputes = AppGroup("disputes", help="Complaints of payers.")
@@ -30,6 +32,11 @@ def set_url(as_json: bool) -> None:
         try:
             before = gateway.complaints.notify_url()
             if before != url:
+                with transaction():
+                    subject = f"gateway:{gateway.name}"
+                    audit.record(
+                        "dispute.notify_url_set", subject, audit.operator(), before=before, after=url
+                    )
                 gateway.complaints.set_notify_url(url, is_first=before is None)
         except GatewayError as error:
             refuse(f"No answer that can be believed ({error.reason}).", as_json, status=1)

@@ -272,10 +272,17 @@ class TestLoading:
 
     def test_it_is_audited_with_what_it_did(self):
         load(text_of(COURSE))
-        facts = db.session.scalars(
-            sa.select(AuditRow.facts).where(AuditRow.action == "catalogue.loaded").order_by(AuditRow.id)
+        load(text_of(changed(price_fen=100)), actor="operator:x")
+        rows = db.session.execute(
+            sa.select(AuditRow.facts, AuditRow.actor)
+            .where(AuditRow.action == "catalogue.loaded")
+            .order_by(AuditRow.id)
         ).all()
-        assert json.loads(facts[-1]) == {"added": 1, "changed": 0}
+        (first, _), (second, actor) = rows[-2:]
+        before, course_id = COURSE["price_fen"], COURSE["id"]
+        assert json.loads(first) == {"added": 1, "changed": 0, "prices_fen": {course_id: [None, before]}}
+        assert json.loads(second) == {"added": 0, "changed": 1, "prices_fen": {course_id: [before, 100]}}
+        assert actor == "operator:x"
 
 
 @pytest.mark.database
