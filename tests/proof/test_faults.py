@@ -5,9 +5,9 @@ import random
 import socket
 import ssl
 import threading
-from collections import namedtuple
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
@@ -21,7 +21,7 @@ from portal.gateways.base import GatewayUnknown
 from portal.gateways.wechat_pay import transport
 from portal.gateways.wechat_pay.transport import Transport
 from portal.kit import clock as portal_clock
-from portal.kit.db import db, transaction, transactional
+from portal.kit.db import db, run, transaction, transactional
 from portal.kit.prepared import Outcome
 from portal.licenses import services as rights
 from portal.licenses.models import Entitlement, License
@@ -274,14 +274,14 @@ class TestStaleReads:
         order_id = shop.buyer().buy()
         shop.pay(order_id)
         shop.notify(order_id)
-        look = rights.run
         with app.app_context(), transaction():
             right = db.session.scalars(sa.select(Entitlement)).one()
             learner_id, course_id, ended = right.learner_id, right.course_id, right.granted_at
             db.session.expunge(right)
-        stale = [Outcome([namedtuple("Row", "id expires_at")(right.id, ended)], 1)]
+        stale = [Outcome([SimpleNamespace(id=right.id, expires_at=ended)], 1)]
         monkeypatch.setattr(
-            rights, "run", lambda statement, values: stale.pop() if stale else look(statement, values)
+            "portal.licenses.services.run",
+            lambda statement, values: stale.pop() if stale else run(statement, values),
         )
         with app.app_context():
             assert transactional(rights.is_owned)(learner_id, course_id)

@@ -214,7 +214,7 @@ class TestRefused:
                 refused.append(error.value)
 
         with monkeypatch.context() as watched:
-            watched.setattr(call.faults, "point", meanwhile)
+            watched.setattr(faults, "point", meanwhile)
             shop.work()
         assert len(refused) == 1
         assert (desk.refund(number).status, desk.sums(order_id)) == (RefundStatus.PROCESSING, (PAID, 0))
