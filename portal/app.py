@@ -36,6 +36,7 @@ from portal.web import (
     notify,
     oauth,
     provider,
+    request_dates,
     request_log,
     sign_in,
     static_files,
@@ -73,6 +74,7 @@ def create_app(settings: Settings | None = None, patience: Patience | None = Non
     _bind_database(app)
     # First, so that what is refused on the way in has its id and its line too.
     request_log.init_request_log(app)
+    request_dates.init_request_dates(app)
     init_body_size(app)
     init_auth(app, settings)
     init_csrf(app, settings)

@@ -5,8 +5,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, has_request_context, request
+from flask import Flask, Request, has_request_context, request
+from werkzeug.exceptions import SecurityError
+from werkzeug.routing import MapAdapter
 
+from portal.web.hosts import ASKED_BY_ADDRESS, is_own
 from portal.web.templates import Environment
 
 # Ids and numbers of ours: they stand in an address as they are, nothing in them to be escaped.
@@ -28,6 +31,20 @@ class Application(Flask):
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return a view or a hook as it is: none of ours is a coroutine, and Flask asks a dozen times a request."""
         return func
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Return what finds the page of a request, as Flask does.
+
+        Raises:
+            BadHost: it is asked of a host whose name cannot be one.
+            SecurityError: that host is not this portal.
+        """
+        router = super().create_url_adapter(request)
+        if request is None or request.path in ASKED_BY_ADDRESS:
+            return router
+        if not is_own(request.host, self.config["PORTAL_ORIGIN"]):
+            raise SecurityError
+        return router
 
     def url_for(
         self,

@@ -186,12 +186,12 @@ def _own_page(text: str | None) -> str | None:
         router = current_app.create_url_adapter(request)
         assert router is not None
         endpoint, values = router.match(unquote(parts.path), method="GET")
+        query = urlencode(parse_qsl(parts.query, max_num_fields=20))
     except (ValueError, HTTPException, RequestRedirect, RoutingException):
         return None
     if parts.netloc or endpoint == "static":
         return None
     page = url_for(endpoint, **values)
-    query = urlencode(parse_qsl(parts.query, max_num_fields=20))
     return f"{page}?{query}" if query else page
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask, Response, g, make_response, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadHost, HTTPException, SecurityError
 
 from portal.kit.db import db
 from portal.kit.errors import PortalError, Unavailable
@@ -52,6 +52,13 @@ def init_errors(app: Flask) -> None:
         if retry_after is None and isinstance(error, Unavailable):
             retry_after = _RETRY_SECONDS
         return answer(error.status, error.code, retry_after, detail=error.detail, **error.facts)
+
+    @app.errorhandler(BadHost)
+    @app.errorhandler(SecurityError)
+    def other_host(_error: HTTPException) -> Response:
+        # A page has addresses in it, and there are none for a host that is not ours.
+        text = f"400: this portal is at {app.config['PORTAL_ORIGIN']} ({g.get('request_id', '')})\n"
+        return Response(text, 400, {"Cache-Control": "no-store"}, content_type="text/plain; charset=utf-8")
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:

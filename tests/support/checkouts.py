@@ -141,6 +141,7 @@ def drawn(
         "check_url": "/checkout/8k3hq2v9x0m4t7w1c5zr/check",
         "cancel_url": "/checkout/8k3hq2v9x0m4t7w1c5zr/cancel",
         "tell_url": "/checkout/8k3hq2v9x0m4t7w1c5zr/transfer",
+        "page_url": "https://learn.example.com/checkout/8k3hq2v9x0m4t7w1c5zr",
         "phone_url": None,
         "device": "desktop",
         "next_ms": 600_000,

@@ -120,6 +120,7 @@ def facts_of(found: Purchase) -> dict[str, Any]:
         "check_url": url_for("checkout.check", order_id=order_id),
         "cancel_url": url_for("checkout.cancel", order_id=order_id),
         "tell_url": url_for("checkout.transfer", order_id=order_id),
+        "page_url": f"{settings.PORTAL_BASE_URL}/checkout/{order_id}",
         "phone_url": _sandbox_phone(checkout),
         "device": _device(),
         "next_ms": checkout.poll_seconds * 1000,

@@ -1,7 +1,6 @@
 """`/healthz` (the process answers), `/readyz` (the database answers too), `/metrics`, `/csp` (a browser refused something)."""
 
 import hmac
-import json
 import logging
 
 import sqlalchemy as sa
@@ -9,6 +8,7 @@ from flask import Blueprint, abort, request
 from flask.typing import ResponseReturnValue
 
 from portal.doctor import metrics as figures
+from portal.kit import strict_json
 from portal.kit.db import db
 from portal.web.limits import limiter
 from portal.web.tools import tools
@@ -58,9 +58,9 @@ def csp() -> ResponseReturnValue:
     """Log which directive a browser enforced, and nothing else of what it sends."""
     raw = request.get_data(cache=False)[:_LARGEST_REPORT]
     try:
-        report = json.loads(raw).get("csp-report", {})
+        report = strict_json.loads(raw).get("csp-report", {})
         directive = str(report.get("effective-directive") or report.get("violated-directive") or "")[:64]
-    except (ValueError, AttributeError):
+    except (strict_json.BadJson, AttributeError):
         return "", 204
     log.warning("csp report", extra={"directive": directive})
     return "", 204

@@ -42,7 +42,7 @@ def read_form() -> OAuthForm:
         InvalidRequest: no form, too large, not UTF-8, or with a parameter twice or too long.
         InvalidClient: credentials in a header, which no client of ours has.
     """
-    if request.authorization is not None or "Authorization" in request.headers:
+    if "Authorization" in request.headers:
         raise InvalidClient("Clients of this portal have no credentials.")
     if request.mimetype != _FORM or request.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
         raise InvalidRequest(f"The body must be {_FORM}, in UTF-8.")

@@ -130,6 +130,7 @@ class TestTheCode:
     def test_on_a_phone_it_is_folded_and_the_way_to_pay_is_told(self, app, device):
         page = fragment(app, CheckoutState.AWAITING_PAYMENT, device=device)
         assert "This code must be scanned by another device." in page
+        assert 'value="https://learn.example.com/checkout/8k3hq2v9x0m4t7w1c5zr"' in page
         assert page.index("<details") < page.index("<img")
         assert page.count("<img") == 1
 

@@ -92,7 +92,7 @@ class TestDeviceAuthorization:
 
     def test_the_address_is_ours_whatever_the_host_header_says(self, editor, tools):
         response = editor.post(
-            "/oauth/device_authorization", data={"client_id": CLIENT}, headers={"Host": "evil.example"}
+            "/oauth/device_authorization", data={"client_id": CLIENT}, headers={"Host": "localhost:9"}
         )
         assert response.get_json()["verification_uri"].startswith(tools.settings.PORTAL_BASE_URL)
 
@@ -281,6 +281,10 @@ class TestForms:
             content_type=f"{FORM};charset=UTF-8",
         )
         assert_error(response, "invalid_client")
+
+    def test_credentials_that_cannot_be_read_are_some_too(self, editor, endpoint):
+        response = editor.post(endpoint, data={"client_id": CLIENT}, headers={"Authorization": "Basic é"})
+        assert_error(response, "invalid_client", 401)
 
     @pytest.mark.parametrize("scheme", ["Basic", "Bearer"])
     def test_credentials_in_a_header_are_an_invalid_client(self, editor, endpoint, scheme):
