@@ -14,6 +14,7 @@ from portal.learners.addresses import masked
 from portal.licenses.models import License, LicenseStatus
 from portal.orders.models import OrderStatus
 from portal.outbox.models import Job, JobStatus
+from portal.payments.attempts import TRANSFER
 from portal.payments.history import OrderHistory
 from portal.payments.models import Payment
 from portal.refunds.models import Origin, Refund, RefundStatus
@@ -53,19 +54,14 @@ def timeline(history: OrderHistory, refunds: Sequence[Refund], disputes: Sequenc
     """Return what happened to an order, in order; read from the rows, so it cannot disagree with them."""
     order, license_, mailing = history.order, history.license, history.mailing
     shown_at = min((payment.code_url_at for payment in history.payments if payment.code_url_at), default=None)
-    ends = {
-        OrderStatus.EXPIRED.value: _("The time to pay ended; the order was closed at WeChat Pay."),
-        OrderStatus.CANCELLED.value: _("You cancelled the order; it was closed at WeChat Pay."),
-        OrderStatus.FAILED.value: _("WeChat Pay did not accept the order."),
-    }
     happened = (
         (order.created_at, _("You placed the order.")),
         (shown_at, _("The code to scan was shown.")),
-        (_moment_of_paying(history.paid, shown_at), _("You paid with WeChat Pay.")),
+        (_moment_of_paying(history.paid, shown_at), _how_paid(history.paid)),
         (order.paid_at, _("We confirmed the payment.")),
         (license_.issued_at if license_ else None, _("Your license was made.")),
         (mailing.done_at if mailing else None, _("The license was sent by e-mail.")),
-        (order.closed_at, ends.get(order.status)),
+        (order.closed_at, _how_ended(history)),
         *(step for refund in refunds for step in _steps_of(refund)),
         *(
             (dispute.complained_at, _("You complained about this payment at WeChat Pay."))
@@ -75,6 +71,29 @@ def timeline(history: OrderHistory, refunds: Sequence[Refund], disputes: Sequenc
     )
     # Sorting keeps the order of what happened at the same moment.
     return sorted((Step(at, text) for at, text in happened if at and text), key=lambda step: step.at)
+
+
+def _how_paid(paid: Payment | None) -> str:
+    if paid is not None and paid.gateway == TRANSFER:
+        return _("Your transfer was found.")
+    return _("You paid with WeChat Pay.")
+
+
+def _how_ended(history: OrderHistory) -> str | None:
+    """Say how an order ended without a payment; None: it did not."""
+    if history.payments and history.payments[-1].gateway == TRANSFER:
+        ends = {
+            OrderStatus.EXPIRED.value: _("The time to pay ended."),
+            OrderStatus.CANCELLED.value: _("You cancelled the order."),
+            OrderStatus.FAILED.value: _("Your transfer was looked for and not found."),
+        }
+    else:
+        ends = {
+            OrderStatus.EXPIRED.value: _("The time to pay ended; the order was closed at WeChat Pay."),
+            OrderStatus.CANCELLED.value: _("You cancelled the order; it was closed at WeChat Pay."),
+            OrderStatus.FAILED.value: _("WeChat Pay did not accept the order."),
+        }
+    return ends.get(history.order.status)
 
 
 def _steps_of(refund: Refund) -> Iterator[tuple[datetime | None, str]]:

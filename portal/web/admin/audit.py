@@ -1,7 +1,8 @@
 """`/admin/audit`: who did what to money, licenses, roles, keys and settings; nothing here can be changed."""
 
 import re
-from datetime import date
+from collections.abc import Mapping
+from typing import Any
 
 from flask import Response, flash, redirect, render_template, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
@@ -25,36 +26,32 @@ from portal.learners.sessions import actor
 from portal.licenses.audit_heads import chain_state
 from portal.staff.permissions import Permission, Scope
 from portal.staff.second_factor import staff_actor
+from portal.web.admin import asked
 from portal.web.admin.door import bp
 from portal.web.limits import limiter
 from portal.web.staff import required_staff, scope, staff_may, step_up
 from portal.web.tools import tools
 
+_FILTERS = ("actor", "action", "subject", "day")
 # Machine words only: what is compared with identifiers of the database.
 _WORD = re.compile(r"[0-9A-Za-z_.:@-]{0,96}", re.ASCII)
 
 
-def _word(name: str) -> str:
-    text = request.args.get(name, "").strip()
+def _word(given: Mapping[str, str], name: str) -> str:
+    text = given.get(name, "").strip()
     if not _WORD.fullmatch(text):
         raise Invalid(name)
     return text
 
 
-def _day() -> date | None:
-    text = request.args.get("day", "").strip()
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        raise Invalid("day") from None
-
-
-def _wanted() -> AuditFilter:
+def _wanted(given: Mapping[str, str]) -> AuditFilter:
     """Return which rows are asked for; some may see their own acts only."""
     reader = required_staff()
     is_limited = scope(Permission.SEE_AUDIT) is Scope.OWN_ACTS
     own = (staff_actor(reader), actor(reader)) if is_limited else None
-    return AuditFilter(_word("actor"), _word("action"), _word("subject"), _day(), own)
+    return AuditFilter(
+        _word(given, "actor"), _word(given, "action"), _word(given, "subject"), asked.day(given, "day"), own
+    )
 
 
 def _own_key() -> str:
@@ -65,15 +62,14 @@ def _own_key() -> str:
 @staff_may(Permission.SEE_AUDIT)
 def audit_rows() -> str:
     """List what was done, newest first."""
-    wanted = _wanted()
-    given = {
-        name: request.args[name] for name in ("actor", "action", "subject", "day") if request.args.get(name)
-    }
+    given = dict(asked.asked((*_FILTERS, "cursor")))
+    cursor = given.pop("cursor", None)
+    wanted = _wanted(given)
     return render_template(
         "admin/audit/list.html",
-        page=audit_page(wanted, request.args.get("cursor")),
+        page=audit_page(wanted, cursor),
         given=given,
-        is_first="cursor" not in request.args,
+        is_first=cursor is None,
         is_limited=wanted.only_actors is not None,
         head=latest_head(),
         unsealed=unsealed_count(),
@@ -99,10 +95,11 @@ def _header() -> list[str]:
 @limiter.limit("5 per hour", key_func=_own_key)
 def export_audit() -> ResponseReturnValue:
     """Send the rows as CSV, oldest first; for a long list there is the worker."""
-    wanted, reader = _wanted(), required_staff()
+    given: dict[str, Any] = dict(asked.asked(_FILTERS))
+    wanted, reader = _wanted(given), required_staff()
     if is_longer_than(wanted, LARGE):
         flash(_("These are more rows than are sent at once. Let the worker write them."), "warning")
-        return redirect(url_for(".audit_rows", **request.args), 303)  # type: ignore[arg-type]
+        return redirect(url_for(".audit_rows", **given), 303)
     with transaction():
         audit.record(
             "audit.exported", "audit", staff_actor(reader), filter=request.query_string.decode()[:500]
@@ -119,4 +116,5 @@ def export_audit() -> ResponseReturnValue:
 @limiter.limit("5 per hour", key_func=_own_key)
 def export_audit_later() -> ResponseReturnValue:
     """Let the worker write the rows that are there now, and go to the page that shows how far it is."""
-    return redirect(url_for(".job", job_id=begin_export(required_staff(), _wanted(), _header())), 303)
+    wanted = _wanted(asked.asked(_FILTERS))
+    return redirect(url_for(".job", job_id=begin_export(required_staff(), wanted, _header())), 303)

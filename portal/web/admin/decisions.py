@@ -23,7 +23,7 @@ def not_decided(
     """
     match error:
         case OwnRequest():
-            flash(own or _("Another person has to approve this: you asked for it."), "error")
+            flash(own or own_request_text(), "error")
         case ChangedSinceAsked():
             flash(_("This is not what you were shown. Look again before you decide."), "error")
         case OnHold():
@@ -31,6 +31,11 @@ def not_decided(
         case _:
             flash(_("This was decided meanwhile."), "warning")
     return page(number, error.status)
+
+
+def own_request_text() -> str:
+    """Say that somebody else has to ask for this, or to approve it."""
+    return _("Another person has to do this: you asked for it, or it is for yourself.")
 
 
 def flash_on_hold() -> None:

@@ -1,4 +1,4 @@
-"""`/admin/grants`: give a license by hand, one or a list; approve what another asked for."""
+"""`/admin/grants`: give a license by hand; approve what another asked for. `grant_lists.py` gives many."""
 
 from typing import Any
 
@@ -6,15 +6,15 @@ from flask import flash, make_response, redirect, render_template, request, url_
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 
 from portal.approvals.services import ChangedSinceAsked, OwnRequest
 from portal.catalogue.queries import course_of, courses_on_sale
 from portal.grants import queries, services
-from portal.grants.errors import BadList, BadReference, NotWaiting, ReferenceKnown, ReferenceUsed
-from portal.grants.lists import LARGEST_LIST, Line, dry_run, read_list, worth_of
+from portal.grants.errors import BadDays, BadReference, NotWaiting, ReferenceKnown, ReferenceUsed
+from portal.grants.lists import worth_of
 from portal.grants.models import GrantStatus
 from portal.kit.errors import NotFound
+from portal.kit.wording import price_text
 from portal.learners.models import Learner
 from portal.learners.queries import learner_with
 from portal.licenses.key_ring import NoSigningKey
@@ -22,28 +22,16 @@ from portal.licenses.queries import held_license
 from portal.licenses.services import AlreadyOwned
 from portal.payments.rights import NotActive
 from portal.staff.courses import courses_within
-from portal.staff.permissions import Permission, may
+from portal.staff.permissions import Permission, Scope, may
 from portal.web.admin import asked
 from portal.web.admin.addresses import known_id
-from portal.web.admin.decisions import not_decided
+from portal.web.admin.decisions import not_decided, own_request_text
 from portal.web.admin.door import bp
-from portal.web.admin.forms import BulkForm, GrantForm, LicenseActForm
-from portal.web.staff import Forbidden, required_staff, staff_may, step_up
+from portal.web.admin.forms import GrantForm, LicenseActForm
+from portal.web.staff import required_staff, scope, staff_may, step_up
 from portal.web.tools import tools
 
 _PAGE = 50
-_PROBLEMS = {
-    "header": _l("The first line must name the columns email, course_id and, if wanted, days; no others."),
-    "empty": _l("The list has no lines."),
-    "too_many": _l("The list has more than %(most)s lines.", most=LARGEST_LIST),
-    "not_csv": _l("This is not CSV: a quotation mark is not closed."),
-    "nul": _l("The file is not a text."),
-    "cells": _l("The line has another number of cells than the first."),
-    "email": _l("The e-mail address is not one."),
-    "course": _l("There is no such course."),
-    "days": _l("Days are a whole number from 1 to 3660."),
-    "twice": _l("The same address and course stand in the list twice."),
-}
 
 
 @bp.get("/grants")
@@ -80,15 +68,12 @@ def _grant_form(**data: Any) -> GrantForm:
     return form
 
 
-def _check_course(course_id: str) -> None:
-    """Refuse a course beyond what whoever asks may give.
-
-    Raises:
-        Forbidden: an instructor gives only what they teach.
-    """
-    courses = courses_within(required_staff(), Permission.REQUEST_GRANTS)
-    if courses is not None and course_id not in courses:
-        raise Forbidden
+def too_much(worth_fen: int) -> str | None:
+    """Say that it is more than whoever asks may ask for; None: it is not."""
+    limit = tools().settings.APPROVAL_SINGLE_FEN
+    if scope(Permission.REQUEST_GRANTS) is not Scope.SMALL or worth_fen <= limit:
+        return None
+    return _("You may give licenses worth at most %(amount)s at once.", amount=price_text(limit))
 
 
 @bp.get("/grants/new")
@@ -116,8 +101,16 @@ def _answers(form: GrantForm) -> tuple[Learner, dict[str, Any]] | None:
     if owned:
         form.course_id.errors = [_("The learner has this course already.")]
         return None
-    days = form.days.data or course.license_days
-    return learner, {"course": course, "days": days, "worth_fen": worth_of(course, days)}
+    try:
+        days = services.checked_days(form.days.data or course.license_days)
+    except BadDays:
+        form.days.errors = [_("Days are a whole number from 1 to 3660.")]
+        return None
+    worth_fen = worth_of(course, days)
+    if problem := too_much(worth_fen):
+        form.days.errors = [problem]
+        return None
+    return learner, {"course": course, "days": days, "worth_fen": worth_fen}
 
 
 @bp.post("/grants/check")
@@ -151,6 +144,9 @@ def ask_grant() -> ResponseReturnValue:
             form.days.data,
             form.reference.data,
         )
+    except OwnRequest as error:
+        form.email.errors = [own_request_text()]
+        return _new_page(form, error.status)
     except BadReference:
         form.reference.errors = [_("A transaction's number is 6 to 64 letters and digits.")]
     except ReferenceKnown as error:
@@ -170,73 +166,6 @@ def ask_grant() -> ResponseReturnValue:
     return _new_page(form, 422)
 
 
-@bp.get("/grants/bulk")
-@staff_may(Permission.REQUEST_GRANTS)
-def bulk() -> str:
-    """Show the form for a list."""
-    return render_template("admin/grants/bulk.html", form=BulkForm(formdata=None), problem=None)
-
-
-def _read(form: BulkForm) -> list[Line] | None:
-    """Return the lines of a list; None when it or the reason is wrong, which then says so."""
-    upload = request.files.get("file")
-    if upload is not None and upload.filename:
-        try:
-            form.list.data = upload.stream.read().decode("utf-8")
-        except UnicodeDecodeError:
-            form.list.data = ""
-            form.validate()
-            form.list.errors = [_("The file must be CSV in UTF-8.")]
-            return None
-    if not form.validate():
-        return None
-    try:
-        lines = read_list(form.list.data)
-    except BadList as error:
-        where = _("Line %(number)s:", number=error.facts["line"]) if error.facts["line"] else ""
-        form.list.errors = [f"{where} {_PROBLEMS[str(error.facts['problem'])]}".strip()]
-        return None
-    for line in lines:
-        _check_course(line.course_id)
-    return list(lines)
-
-
-def _bulk_page(form: BulkForm, status: int) -> ResponseReturnValue:
-    return make_response(render_template("admin/grants/bulk.html", form=form), status)
-
-
-@bp.post("/grants/bulk/check")
-@staff_may(Permission.REQUEST_GRANTS)
-def check_bulk() -> ResponseReturnValue:
-    """Go through a list without giving anything, and show what would happen."""
-    form = BulkForm()
-    lines = _read(form)
-    if lines is None:
-        return _bulk_page(form, 422)
-    problems = dry_run(lines)
-    return make_response(
-        render_template(
-            "admin/grants/bulk_check.html",
-            form=form,
-            lines=lines,
-            problems=problems,
-            worth_fen=sum(line.worth_fen for line in lines),
-        )
-    )
-
-
-@bp.post("/grants/bulk")
-@staff_may(Permission.REQUEST_GRANTS)
-@step_up
-def ask_bulk() -> ResponseReturnValue:
-    """Begin a list, or ask another person to agree."""
-    form = BulkForm()
-    if _read(form) is None:
-        return _bulk_page(form, 422)
-    grant_id = services.ask_bulk(required_staff(), form.list.data, form.reason.data, tools())
-    return redirect(url_for(".grant", grant_id=grant_id), 303)
-
-
 def _seen(grant_id: str) -> Any:
     row = queries.grant_of(known_id(grant_id))
     person = required_staff()
@@ -246,12 +175,15 @@ def _seen(grant_id: str) -> Any:
 
 
 def _page(grant_id: str, status: int = 200, form: LicenseActForm | None = None) -> ResponseReturnValue:
-    row = _seen(grant_id)
+    row, person = _seen(grant_id), required_staff()
+    is_own = row.Grant.requested_by == person.id
     page = render_template(
         "admin/grants/show.html",
         row=row,
         grant=row.Grant,
-        is_own=row.Grant.requested_by == required_staff().id,
+        is_own=is_own,
+        needs_another=(is_own or row.Grant.learner_id == person.id)
+        and not tools().settings.APPROVAL_ONE_PERSON_SHOP,
         refuse_form=form or LicenseActForm(formdata=None),
         form=form,
     )

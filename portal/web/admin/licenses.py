@@ -1,16 +1,17 @@
 """`/admin/licenses`: find a license, see what it stands on, reissue, extend or revoke it."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from flask import flash, make_response, redirect, render_template, request, url_for
+from flask import flash, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from portal.approvals.services import OwnRequest
 from portal.audit import services as audit
 from portal.catalogue.queries import courses_on_sale
 from portal.grants.services import ask_extension
 from portal.kit.db import transaction
-from portal.kit.errors import Invalid
 from portal.kit.keyset import Place, cursor_of, place_of
 from portal.learners.queries import learner_with
 from portal.learners.sessions import actor
@@ -22,7 +23,9 @@ from portal.payments.queries import mail_job_of
 from portal.payments.rights import NotActive, NotRevocable, replace_license, revoke_license
 from portal.staff.courses import courses_within
 from portal.staff.permissions import Permission
+from portal.web.admin import asked
 from portal.web.admin.addresses import known_id
+from portal.web.admin.decisions import own_request_text
 from portal.web.admin.door import bp
 from portal.web.admin.forms import DaysForm, LicenseActForm
 from portal.web.staff import required_staff, staff_may, step_up
@@ -33,15 +36,14 @@ def _courses() -> frozenset[str] | None:
     return courses_within(required_staff(), Permission.SEE_LICENSES)
 
 
-def _wanted() -> desk.Wanted | None:
+def _wanted(given: Mapping[str, str]) -> desk.Wanted | None:
     """Return what the filters ask for; None: it can match nothing.
 
     Raises:
-        Invalid: a status that there is not.
+        BadFilter: a status that there is not, or a course that cannot be.
     """
-    text, status = request.args.get("q", "").strip(), request.args.get("status") or None
-    if status is not None and status not in set(LicenseStatus):
-        raise Invalid("status")
+    text = given.get("q", "").strip()
+    status, course_id = asked.one_of(given, "status", LicenseStatus), asked.course(given, None)
     learner_id, license_id = None, None
     if "@" in text:
         learner = learner_with(text)
@@ -53,8 +55,8 @@ def _wanted() -> desk.Wanted | None:
     return desk.Wanted(
         license_id=license_id,
         learner_id=learner_id,
-        status=LicenseStatus(status) if status else None,
-        course_id=request.args.get("course") or None,
+        status=status,
+        course_id=course_id,
         courses=_courses(),
     )
 
@@ -63,11 +65,11 @@ def _wanted() -> desk.Wanted | None:
 @staff_may(Permission.SEE_LICENSES)
 def licenses() -> str:
     """List licenses, newest first, by number, address, state and course."""
-    filters = {name: request.args[name] for name in ("q", "status", "course") if request.args.get(name)}
-    cursor = request.args.get("cursor")
+    filters = dict(asked.asked(("q", "status", "course", "cursor")))
+    cursor = filters.pop("cursor", None)
     listing = ("licenses", *sorted(filters.items()))
     after = place_of(cursor, listing) if cursor else None
-    wanted = _wanted()
+    wanted = _wanted(filters)
     rows = desk.found_licenses(wanted, after) if wanted else []
     shown = rows[: desk.PAGE]
     next_cursor = None
@@ -158,6 +160,9 @@ def extend_license(license_id: str) -> ResponseReturnValue:
     assert days is not None
     try:
         grant_id = ask_extension(required_staff(), known_id(license_id), days, form.reason.data, tools())
+    except OwnRequest as error:
+        form.days.errors = [own_request_text()]
+        return _page(license_id, error.status, extend_form=form)
     except NotActive:
         flash(_("This license has ended or was replaced meanwhile; nothing was changed."), "warning")
         return _back(license_id)

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from wtforms.fields.choices import SelectChoice
 
+from portal.approvals.services import OwnRequest
 from portal.kit import money
 from portal.kit.errors import TooMany
 from portal.kit.wording import price_text
@@ -26,7 +27,7 @@ from portal.refunds.request import (
 from portal.staff.permissions import Permission, Scope
 from portal.switchboard.hold import OnHold
 from portal.web.admin.addresses import known_id
-from portal.web.admin.decisions import flash_on_hold
+from portal.web.admin.decisions import flash_on_hold, own_request_text
 from portal.web.admin.door import bp
 from portal.web.admin.refund_forms import NewRefundForm
 from portal.web.limits import limiter
@@ -144,6 +145,9 @@ def ask_refund() -> ResponseReturnValue:
             "error",
         )
         return _new_page(order, queries.refundables_of(order.id), form, 429)
+    except OwnRequest as error:
+        form.out_trade_no.errors = [own_request_text()]
+        return _new_page(order, refundables, form, error.status)
     except OnHold:
         flash_on_hold()
         return _new_page(order, refundables, form, 503)

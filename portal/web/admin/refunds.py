@@ -12,7 +12,7 @@ from portal.payments.attempts import TRANSFER
 from portal.refunds import call, decide, queries
 from portal.refunds.by_hand import NotByHand, NumberUsed, record_returned
 from portal.refunds.decide import AlreadyDecided
-from portal.refunds.models import LicenseEffect, RefundStatus
+from portal.refunds.models import LicenseEffect, Refund, RefundStatus
 from portal.refunds.request import BadReason, digest_of
 from portal.staff.permissions import Permission, Scope
 from portal.switchboard.hold import OnHold
@@ -59,8 +59,9 @@ def _page(
     form: NoteForm | None = None,
     returned: ReturnedForm | None = None,
 ) -> ResponseReturnValue:
-    row = queries.refund_row(_known(out_refund_no))
+    row, person = queries.refund_row(_known(out_refund_no)), required_staff()
     refund = row.Refund
+    is_own = f":{person.public_id}" in (refund.requested_by + (refund.endorsed_by or ""))
     page = render_template(
         "admin/refunds/show.html",
         row=row,
@@ -70,7 +71,9 @@ def _page(
         proofs=proof_words(),
         names=queries.names_of(refund.requested_by, refund.endorsed_by, refund.approved_by),
         digest=digest_of(refund),
-        is_own=f":{required_staff().public_id}" in (refund.requested_by + (refund.endorsed_by or "")),
+        needs_another=(is_own or row.Order.learner_id == person.id)
+        and not tools().settings.APPROVAL_ONE_PERSON_SHOP,
+        may_refuse=_may_refuse(refund),
         is_part=refund.amount_fen < row.Payment.amount_fen,
         by_hand=refund.gateway == TRANSFER,
         note_form=form or NoteForm(formdata=None),
@@ -85,6 +88,12 @@ def _page(
 def refund(out_refund_no: str) -> ResponseReturnValue:
     """Show a refund: what, of which order, why, who decided, what WeChat Pay says, and the next step."""
     return _page(out_refund_no)
+
+
+def _may_refuse(refund: Refund) -> bool:
+    """Tell whether whoever is asking may refuse it: what is another's is for those who may ask for any."""
+    is_own = refund.requested_by == f"staff:{required_staff().public_id}"
+    return is_own or scope(Permission.REQUEST_REFUNDS) is Scope.ALL
 
 
 def _to(out_refund_no: str) -> ResponseReturnValue:
@@ -118,10 +127,8 @@ def approve_refund(out_refund_no: str) -> ResponseReturnValue:
 @staff_may(Permission.REQUEST_REFUNDS)
 def refuse_refund(out_refund_no: str) -> ResponseReturnValue:
     """Refuse what another asked for, or take back one's own."""
-    row = queries.refund_row(_known(out_refund_no))
-    person = required_staff()
-    is_own = row.Refund.requested_by == f"staff:{person.public_id}"
-    if not is_own and scope(Permission.REQUEST_REFUNDS) is not Scope.ALL:
+    row, person = queries.refund_row(_known(out_refund_no)), required_staff()
+    if not _may_refuse(row.Refund):
         raise Forbidden
     form = NoteForm()
     if not form.validate():

@@ -13,6 +13,7 @@ from portal.orders.models import Order
 from portal.outbox.models import Job, JobStatus
 from tests.factories.learners import PASSWORD
 from tests.support.complaints import Complaints
+from tests.support.transfers import TransferDesk
 
 pytestmark = pytest.mark.database
 
@@ -157,6 +158,25 @@ class TestOrder:
         page = text(buyer.get(f"/account/orders/{order_id}"))
         assert "You cancelled the order" in page
         assert "Cancelled" in page
+
+    def test_one_paid_by_transfer_tells_nothing_of_wechat_pay(self, shop, tools, buyer, clock):
+        desk = TransferDesk(shop, tools)
+        desk.offer()
+        refused, paid = desk.told(buyer), desk.told(other := shop.buyer())
+        desk.refuse(refused)
+        desk.check(paid)
+        expired, late = desk.order(third := shop.buyer()), desk.tools.settings.TRANSFER_TTL_SECONDS
+        clock.travel(seconds=late + 1)
+        shop.work()
+        for person, order_id, told in (
+            (buyer, refused, "Your transfer was looked for and not found."),
+            (other, paid, "Your transfer was found."),
+            (third, expired, "The time to pay ended."),
+        ):
+            person.sign_in_again()
+            what_happened = text(person.get(f"/account/orders/{order_id}")).rpartition("What happened")[2]
+            assert told in what_happened
+            assert "WeChat Pay" not in what_happened.partition("</table>")[0]
 
     def test_one_whose_time_is_over_is_being_checked(self, buyer, order_id, clock):
         clock.travel(hours=2)

@@ -56,10 +56,22 @@ def test_filters_and_pages_go_together(reader):
 
 @pytest.mark.parametrize(
     "query",
-    ["day=yesterday", "day=2026-13-01", "actor=%E7%8E%8B", "subject=a'b", "cursor=x", "action=" + "x" * 99],
+    [
+        "day=yesterday",
+        "day=2026-13-01",
+        "day=9999-12-31",
+        "day=0001-01-01",
+        "endpoint=x",
+        "actor=%E7%8E%8B",
+        "subject=a'b",
+        "cursor=x",
+        "action=" + "x" * 99,
+    ],
 )
 def test_a_filter_that_cannot_be_is_refused(reader, query):
     assert reader.get(f"/admin/audit?{query}").status_code == 422
+    assert reader.get(f"/admin/audit.csv?{query}").status_code == 422
+    assert reader.post(f"/admin/audit/export?{query}", page="/admin/audit").status_code == 422
 
 
 def test_a_day_is_one_in_beijing(reader):
@@ -96,7 +108,7 @@ def test_a_large_export_is_made_by_the_worker_watched_and_downloaded(
 ):
     monkeypatch.setattr("portal.web.admin.audit.LARGE", 10)
     monkeypatch.setattr(audit_export, "_ROWS_A_STEP", 20)
-    assert reader.get("/admin/audit.csv").location.startswith("/admin/audit")
+    assert reader.get("/admin/audit.csv?action=test.done").location == "/admin/audit?action=test.done"
     page = reader.post("/admin/audit/export", page="/admin/audit").location
     assert "Export of the audit" in text_of(reader.get(page, headers={"Accept-Language": "en"}))
     # What happens after it was asked for is in no step of it.

@@ -171,6 +171,9 @@ class TestOffer:
         form = {"mode": "only", "receiver": "Teacher Wang", "version": "0"}
         sending = {"page": page, "content_type": "multipart/form-data"}
         assert admin.post(f"{page}/transfer", form, **sending).status_code == 422
+        wrong = admin.post(f"{page}/transfer", {**form, "mode": "both"}, **sending).get_data(as_text=True)
+        assert 'href="#mode"' in wrong
+        assert '<fieldset class="field is-wrong" id="mode"' in wrong
         code = {"picture": (io.BytesIO(picture()), "code.png")}
         assert admin.post(f"{page}/transfer", {**form, **code}, **sending).status_code == 303
         assert admin.get(f"{page}/transfer-code").content_type == "image/png"

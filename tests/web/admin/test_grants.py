@@ -7,10 +7,14 @@ import re
 import pytest
 import sqlalchemy as sa
 
+from portal.approvals.services import OwnRequest
+from portal.catalogue.models import Course
+from portal.grants import services
 from portal.kit.db import db, transaction
 from portal.learners.models import Role
 from portal.licenses.models import License
 from portal.staff.models import CourseInstructor
+from portal.web.admin import licenses as license_pages
 from tests.support.shop import COURSE, Buyer
 
 pytestmark = pytest.mark.database
@@ -45,6 +49,15 @@ def hidden_of(page: str) -> dict[str, str]:
 def check(person: Buyer, learner, **fields):
     form = {"email": learner.email, "course_id": COURSE, "reason": "paid by bank transfer", **fields}
     return person.post("/admin/grants/check", {"form_token": "0" * 20, **form}, page="/admin/grants/new")
+
+
+def check_list(person: Buyer, text: str = "", file: bytes | None = None):
+    form: dict = {"form_token": "0" * 20, "list": text, "reason": "class of autumn"}
+    if file is not None:
+        form["file"] = (io.BytesIO(file), "list.csv")
+    return person.post(
+        "/admin/grants/bulk/check", form, page="/admin/grants/bulk", content_type="multipart/form-data"
+    )
 
 
 def give(person: Buyer, learner, **fields):
@@ -103,6 +116,13 @@ class TestOne:
         assert "error-summary" in response.get_data(as_text=True)
         assert licenses(app) == 0
 
+    def test_a_course_of_a_century_is_given_for_days_that_are_named(self, app, support, shop):
+        with app.app_context(), transaction():
+            db.session.get_one(Course, COURSE).license_days = 36_500
+        response = check(support, shop.buyer().learner)
+        assert response.status_code == 422
+        assert 'href="#days">Days are a whole number from 1 to 3660.' in response.get_data(as_text=True)
+
     def test_a_number_gives_one_license(self, app, support, shop):
         give(support, shop.buyer().learner, reference="4200001234")
         assert give(support, shop.buyer().learner, reference="4200001234").status_code == 422
@@ -127,9 +147,25 @@ class TestOne:
 @pytest.mark.usefixtures("strict")
 class TestTwoPersons:
     @pytest.fixture
-    def asked(self, support, shop) -> str:
+    def asker(self, app, shop) -> Buyer:
+        """An instructor, who may ask for what they teach."""
+        teacher = shop.buyer(role=Role.INSTRUCTOR)
+        with app.app_context(), transaction():
+            db.session.add(CourseInstructor(learner_id=teacher.learner.id, course_id=COURSE))
+        return teacher
+
+    @pytest.fixture
+    def asked(self, asker, shop) -> str:
         """A grant that waits."""
-        return str(give(support, shop.buyer().learner).location)
+        return str(give(asker, shop.buyer().learner).location)
+
+    def test_support_asks_for_no_more_than_one_person_may_give(self, app, support, shop):
+        pupil = shop.buyer().learner
+        answers = [check(support, pupil), check_list(support, f"email,course_id\n{pupil.email},{COURSE}")]
+        for response in answers:
+            assert response.status_code == 422
+            assert "You may give licenses worth at most ¥0.00 at once." in response.get_data(as_text=True)
+        assert licenses(app) == 0
 
     def digest(self, person: Buyer, path: str) -> str:
         return hidden_of(person.get(path).get_data(as_text=True)).get("digest", "")
@@ -150,29 +186,31 @@ class TestTwoPersons:
     def test_nobody_approves_their_own(self, app, finance, shop):
         own = str(give(finance, shop.buyer().learner).location)
         assert "/approve" not in finance.get(own).get_data(as_text=True)
-        assert self.approve(finance, own, "x").status_code == 403
+        refused = self.approve(finance, own, "x")
+        assert refused.status_code == 403
+        assert "Another person has to do this" in refused.get_data(as_text=True)
         assert licenses(app) == 0
 
-    def test_support_sees_who_decided_masked_and_finance_in_full(self, asked, support, finance):
+    def test_who_asked_sees_who_decided_masked_and_finance_in_full(self, asked, asker, finance):
         self.approve(finance, asked, self.digest(finance, asked))
         for path in (asked, "/admin/grants"):
-            assert support.learner.email in finance.get(path).get_data(as_text=True)
-            seen = support.get(path).get_data(as_text=True)
-            assert support.learner.email not in seen.split("<main")[1]
-        assert finance.learner.email not in support.get(asked).get_data(as_text=True)
+            assert asker.learner.email in finance.get(path).get_data(as_text=True)
+            seen = asker.get(path).get_data(as_text=True)
+            assert asker.learner.email not in seen.split("<main")[1]
+        assert finance.learner.email not in asker.get(asked).get_data(as_text=True)
 
-    def test_support_sees_its_own_and_no_others(self, asked, support, shop):
-        assert support.get(asked).status_code == 200
+    def test_who_asked_sees_their_own_and_support_no_others(self, asked, asker, shop):
+        assert asker.get(asked).status_code == 200
         other = shop.buyer(role=Role.SUPPORT)
         assert other.get(asked).status_code == 404
         assert asked.rsplit("/", 1)[1] not in other.get("/admin/grants").get_data(as_text=True)
 
-    def test_refused_it_is_not_given(self, app, asked, finance, support):
+    def test_refused_it_is_not_given(self, app, asked, finance, asker):
         refused = finance.post(
             f"{asked}/refuse", {"form_token": "0" * 20, "reason": "no such payment"}, page=asked
         )
         assert refused.status_code == 303
-        assert "no such payment" in support.get(asked).get_data(as_text=True)
+        assert "no such payment" in asker.get(asked).get_data(as_text=True)
         assert licenses(app) == 0
 
     @pytest.mark.parametrize("query", ["status=odd", "before=-1", "before=1e9", "before=" + "9" * 30])
@@ -180,21 +218,33 @@ class TestTwoPersons:
         assert finance.get(f"/admin/grants?{query}").status_code == 422
 
 
-class TestMany:
-    def check(self, person: Buyer, text: str = "", file: bytes | None = None):
-        form: dict = {"form_token": "0" * 20, "list": text, "reason": "class of autumn"}
-        if file is not None:
-            form["file"] = (io.BytesIO(file), "list.csv")
-        return person.post(
-            "/admin/grants/bulk/check", form, page="/admin/grants/bulk", content_type="multipart/form-data"
-        )
+def test_what_only_another_person_may_ask_for_is_said_at_the_form(finance, shop, monkeypatch):
+    def refuse(*_args: object) -> str:
+        raise OwnRequest
 
+    given = finance.get(give(finance, shop.buyer().learner).location).get_data(as_text=True)
+    license_ = re.search(r"/admin/licenses/[\w-]+", given)[0]
+    monkeypatch.setattr(services, "ask_course", refuse)
+    monkeypatch.setattr(services, "ask_bulk", refuse)
+    monkeypatch.setattr(license_pages, "ask_extension", refuse)
+    many = check_list(finance, f"email,course_id\n{finance.learner.email},{COURSE}")
+    longer = {"extend-days": "5", "extend-reason": "a long illness", "extend-form_token": "0" * 20}
+    for response in (
+        give(finance, finance.learner),
+        finance.client.post("/admin/grants/bulk", data=hidden_of(many.get_data(as_text=True))),
+        finance.post(f"{license_}/extend", longer, page=license_),
+    ):
+        assert response.status_code == 403
+        assert "or it is for yourself." in response.get_data(as_text=True).partition("error-summary")[2]
+
+
+class TestMany:
     def test_a_list_is_tried_then_given_as_a_job_with_its_log_and_result(self, app, shop, finance):
         pupils = [shop.buyer().learner for _ in range(3)]
         lines = "\n".join(
             ["email,course_id", *(f"{pupil.email},{COURSE}" for pupil in pupils), f"x@y.cn,{COURSE}"]
         )
-        page = self.check(finance, file=lines.encode()).get_data(as_text=True)
+        page = check_list(finance, file=lines.encode()).get_data(as_text=True)
         assert "error-summary" not in page, page
         assert "¥396.00" in page
         assert licenses(app) == 0
@@ -219,7 +269,7 @@ class TestMany:
 
     def test_a_job_is_stopped(self, app, shop, finance):
         pupil = shop.buyer().learner
-        page = self.check(finance, f"email,course_id\n{pupil.email},{COURSE}").get_data(as_text=True)
+        page = check_list(finance, f"email,course_id\n{pupil.email},{COURSE}").get_data(as_text=True)
         asked = finance.client.post("/admin/grants/bulk", data=hidden_of(page))
         job = re.search(r"/admin/jobs/\w+", finance.get(asked.location).get_data(as_text=True))[0]
         assert finance.post(f"{job}/cancel", page=job).status_code == 303
@@ -231,13 +281,13 @@ class TestMany:
         "file", [b"", b"\xff\xfe\x00", b"email\n", b"email,course_id\nx,y\n", b"PK\x03\x04" + b"\x00" * 50]
     )
     def test_a_file_that_is_none_is_refused(self, app, finance, file):
-        response = self.check(finance, file=file)
+        response = check_list(finance, file=file)
         assert response.status_code == 422
         assert "error-summary" in response.get_data(as_text=True)
 
     def test_a_file_too_large_is_refused(self, finance):
-        assert self.check(finance, file=b"x" * 300_000).status_code == 413
+        assert check_list(finance, file=b"x" * 300_000).status_code == 413
 
     def test_an_instructor_gives_no_list_of_what_they_do_not_teach(self, app, shop):
         teacher, pupil = shop.buyer(role=Role.INSTRUCTOR), shop.buyer().learner
-        assert self.check(teacher, f"email,course_id\n{pupil.email},{COURSE}").status_code == 403
+        assert check_list(teacher, f"email,course_id\n{pupil.email},{COURSE}").status_code == 403

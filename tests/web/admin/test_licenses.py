@@ -71,7 +71,7 @@ class TestFinding:
             assert license_.id not in page.get_data(as_text=True), query
 
     @pytest.mark.parametrize(
-        "query", ["status=odd", "cursor=x", "cursor=AAAA", "status=active&cursor=MS4xLng"]
+        "query", ["status=odd", "course=é", "cursor=x", "cursor=AAAA", "status=active&cursor=MS4xLng"]
     )
     def test_a_filter_or_place_that_there_is_not_is_refused(self, finance, query):
         assert finance.get(f"/admin/licenses?{query}").status_code == 422

@@ -5,9 +5,11 @@ import re
 
 import pytest
 
+from portal.approvals.services import OwnRequest
 from portal.learners.models import Role
 from portal.refunds.models import Refund, RefundStatus
 from portal.switchboard.hold import begin_hold
+from portal.web.admin import new_refunds
 from tests.support.desk import PAID, Desk
 from tests.support.shop import Buyer
 
@@ -204,6 +206,35 @@ class TestDeciding:
         stale = other.client.post(f"/admin/refunds/{number}/approve", data=shown)
         assert stale.status_code == 409
         assert desk.refund(number).status == RefundStatus.REQUESTED
+
+    def test_only_who_may_refuse_it_sees_how(self, desk, shop, finance, order_id):
+        desk.limits(0)
+        buyer, support = shop.buyer(), shop.buyer(role=Role.SUPPORT)
+        others, own = (
+            desk.ask_as_learner(buyer, desk.bought(buyer)),
+            desk.ask(order_id, person=support.learner),
+        )
+        seen = [(support, others, False), (support, own, True), (finance, others, True)]
+        assert [(who, what, "/refuse" in page_of(who, what)) for who, what, _ in seen] == seen
+        assert send(support, others, "refuse", note="No").status_code == 403
+
+    def test_ones_own_purchase_is_for_another_to_ask_and_to_approve(
+        self, desk, finance, order_id, monkeypatch
+    ):
+        desk.limits(0)
+        asked = page_of(finance, desk.ask(desk.bought(finance)))
+        assert "Another person has to approve this." in asked
+        assert "/approve" not in asked
+
+        def refuse(*_args: object) -> None:
+            raise OwnRequest
+
+        monkeypatch.setattr(new_refunds, "request_by_staff", refuse)
+        response = give(desk, finance, order_id)
+        assert response.status_code == 403
+        page = response.get_data(as_text=True)
+        assert 'href="#out_trade_no">Another person has to do this' in page
+        assert '<fieldset class="field is-wrong" id="out_trade_no"' in page
 
     def test_a_learners_request_is_refused_with_a_reason(self, desk, shop, finance):
         buyer = shop.buyer()
