@@ -7,14 +7,11 @@ import re
 import pytest
 import sqlalchemy as sa
 
-from portal.approvals.services import OwnRequest
 from portal.catalogue.models import Course
-from portal.grants import services
 from portal.kit.db import db, transaction
 from portal.learners.models import Role
 from portal.licenses.models import License
 from portal.staff.models import CourseInstructor
-from portal.web.admin import licenses as license_pages
 from tests.support.shop import COURSE, Buyer
 
 pytestmark = pytest.mark.database
@@ -218,24 +215,22 @@ class TestTwoPersons:
         assert finance.get(f"/admin/grants?{query}").status_code == 422
 
 
-def test_what_only_another_person_may_ask_for_is_said_at_the_form(finance, shop, monkeypatch):
-    def refuse(*_args: object) -> str:
-        raise OwnRequest
-
-    given = finance.get(give(finance, shop.buyer().learner).location).get_data(as_text=True)
-    license_ = re.search(r"/admin/licenses/[\w-]+", given)[0]
-    monkeypatch.setattr(services, "ask_course", refuse)
-    monkeypatch.setattr(services, "ask_bulk", refuse)
-    monkeypatch.setattr(license_pages, "ask_extension", refuse)
+def test_what_is_for_oneself_another_person_has_to_ask_for(app, finance, shop):
+    order_id = finance.buy("react-complete")
+    shop.pay(order_id)
+    shop.notify(order_id)
+    with app.app_context():
+        own = f"/admin/licenses/{db.session.scalars(sa.select(License.id)).one()}"
     many = check_list(finance, f"email,course_id\n{finance.learner.email},{COURSE}")
     longer = {"extend-days": "5", "extend-reason": "a long illness", "extend-form_token": "0" * 20}
     for response in (
         give(finance, finance.learner),
         finance.client.post("/admin/grants/bulk", data=hidden_of(many.get_data(as_text=True))),
-        finance.post(f"{license_}/extend", longer, page=license_),
+        finance.post(f"{own}/extend", longer, page=own),
     ):
         assert response.status_code == 403
         assert "or it is for yourself." in response.get_data(as_text=True).partition("error-summary")[2]
+    assert licenses(app) == 1
 
 
 class TestMany:

@@ -1,15 +1,14 @@
 """Staff give money back: checked first, approved by another where it is much, mended where it did not arrive."""
 
+import dataclasses
 import html
 import re
 
 import pytest
 
-from portal.approvals.services import OwnRequest
 from portal.learners.models import Role
 from portal.refunds.models import Refund, RefundStatus
 from portal.switchboard.hold import begin_hold
-from portal.web.admin import new_refunds
 from tests.support.desk import PAID, Desk
 from tests.support.shop import Buyer
 
@@ -218,23 +217,24 @@ class TestDeciding:
         assert [(who, what, "/refuse" in page_of(who, what)) for who, what, _ in seen] == seen
         assert send(support, others, "refuse", note="No").status_code == 403
 
-    def test_ones_own_purchase_is_for_another_to_ask_and_to_approve(
-        self, desk, finance, order_id, monkeypatch
+    def test_ones_own_purchase_is_for_another_to_ask_and_to_approve_unless_there_is_none(
+        self, app, desk, finance, monkeypatch
     ):
         desk.limits(0)
-        asked = page_of(finance, desk.ask(desk.bought(finance)))
-        assert "Another person has to approve this." in asked
-        assert "/approve" not in asked
-
-        def refuse(*_args: object) -> None:
-            raise OwnRequest
-
-        monkeypatch.setattr(new_refunds, "request_by_staff", refuse)
+        order_id = desk.bought(finance)
         response = give(desk, finance, order_id)
-        assert response.status_code == 403
         page = response.get_data(as_text=True)
+        assert response.status_code == 403
         assert 'href="#out_trade_no">Another person has to do this' in page
         assert '<fieldset class="field is-wrong" id="out_trade_no"' in page
+        number = desk.ask(order_id)
+        asked = page_of(finance, number)
+        assert "Another person has to approve this." in asked
+        assert "/approve" not in asked
+        settings = desk.tools.settings.model_copy(update={"APPROVAL_ONE_PERSON_SHOP": True})
+        alone = dataclasses.replace(desk.tools, settings=settings)
+        monkeypatch.setitem(app.extensions, "portal_tools", alone)
+        assert send(finance, number, "approve").status_code == 303
 
     def test_a_learners_request_is_refused_with_a_reason(self, desk, shop, finance):
         buyer = shop.buyer()
