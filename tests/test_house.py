@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from flask import Flask
 from jinja2 import Environment, nodes
 
-from portal import jobs
 from portal.app import create_app
 from portal.cases.models import CaseKind
 from portal.config import ROOT, load_settings
 from portal.delivery import messages
+from portal.job_kinds import KINDS
 from portal.kit import faults
 from portal.payments.checkout_state import CheckoutState
 from tests.support.processes import portal_environment
@@ -86,7 +86,7 @@ class TestWork:
                 added.add(constant[1])
             else:
                 added.add(ast.literal_eval(kind))
-        assert added == set(jobs.KINDS)
+        assert added == set(KINDS)
 
     def test_every_point_of_a_fault_stands_once_in_the_code(self):
         marked = [

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from portal import jobs
 from portal.cases.models import Case, CaseKind
 from portal.delivery.transport import FolderMailer, MailNotSent
-from portal.jobs import Kind, NotYet
+from portal.job_kinds import KINDS, Kind, NotYet
 from portal.kit.db import db, transaction
 from portal.outbox import services as outbox
 from portal.outbox.models import Job, JobStatus
@@ -35,7 +35,7 @@ class Deeds:
 def deeds(app, clock, monkeypatch):
     """Give the kind `test` a handler, and be inside an application context."""
     handler = Deeds()
-    monkeypatch.setitem(jobs.KINDS, "test", Kind(handler, (10, 60), timedelta(hours=24)))
+    monkeypatch.setitem(KINDS, "test", Kind(handler, (10, 60), timedelta(hours=24)))
     with app.app_context():
         yield handler
 
@@ -83,7 +83,7 @@ def test_mails_and_long_work_come_last_and_only_for_some_seconds(deeds, tools, c
         deeds.done.append(claim.subject_id)
         clock.travel(seconds=3)
 
-    monkeypatch.setitem(jobs.KINDS, "slow", Kind(slow, (10,), can_wait=True))
+    monkeypatch.setitem(KINDS, "slow", Kind(slow, (10,), can_wait=True))
     add("mail-1", "mail-2", "mail-3", kind="slow")
     clock.travel(seconds=1)
     add("license")
@@ -126,7 +126,7 @@ def test_one_that_fails_in_the_middle_of_a_transaction_leaves_no_trace_of_it(dee
             outbox.add("test", "half", "half")
             raise ZeroDivisionError
 
-    monkeypatch.setitem(jobs.KINDS, "test", Kind(half_done, (10,)))
+    monkeypatch.setitem(KINDS, "test", Kind(half_done, (10,)))
     add("a")
     assert jobs.run_due(tools) == 0
     assert statuses() == {"a": JobStatus.PENDING}
@@ -166,7 +166,7 @@ def test_what_is_not_done_within_its_time_is_a_case(deeds, tools, clock, count):
 
 
 def test_what_has_no_time_is_tried_for_ever(deeds, tools, clock, monkeypatch, count):
-    monkeypatch.setitem(jobs.KINDS, "test", Kind(deeds, (10,)))
+    monkeypatch.setitem(KINDS, "test", Kind(deeds, (10,)))
     deeds.failures["a"] = NotYet("the key is away")
     add("a")
     for _ in range(12):
@@ -177,7 +177,7 @@ def test_what_has_no_time_is_tried_for_ever(deeds, tools, clock, monkeypatch, co
 
 def test_a_failure_after_long_waiting_never_ends_what_has_no_time(deeds, tools, clock, monkeypatch, count):
     """A license waits for its key for hours; then the database is away for a moment."""
-    monkeypatch.setitem(jobs.KINDS, "test", Kind(deeds, (10,)))
+    monkeypatch.setitem(KINDS, "test", Kind(deeds, (10,)))
     add("a")
     deeds.failures["a"] = NotYet("the key is away")
     for _ in range(12):
@@ -199,7 +199,7 @@ def test_who_lost_the_lease_opens_no_case(deeds, tools, clock, count, monkeypatc
         assert outbox.claim(job_id), "another worker takes it over"
         raise NotYet("too late")
 
-    monkeypatch.setitem(jobs.KINDS, "test", Kind(slow, (10,), timedelta(hours=24)))
+    monkeypatch.setitem(KINDS, "test", Kind(slow, (10,), timedelta(hours=24)))
     add("a")
     jobs.run_due(tools)
     assert (count(Case), statuses()) == (0, {"a": JobStatus.PENDING})
@@ -216,7 +216,7 @@ def test_a_worker_that_died_is_followed_by_another(deeds, tools, clock):
 
 
 def test_a_license_that_a_dead_worker_was_to_sign_waits_ten_seconds(deeds, tools, clock, monkeypatch):
-    monkeypatch.setitem(jobs.KINDS, "issue_license", replace(jobs.KINDS["issue_license"], do=deeds))
+    monkeypatch.setitem(KINDS, "issue_license", replace(KINDS["issue_license"], do=deeds))
     add("a", kind="issue_license")
     with monkeypatch.context() as death:
         death.setattr(jobs, "_run", lambda *_: False)

@@ -10,6 +10,7 @@ from portal.audit.models import AuditRow
 from portal.batches import queries, services
 from portal.batches.models import Batch, BatchStatus
 from portal.batches.services import Step
+from portal.job_kinds import STEPS
 from portal.kit.db import ChangedMeanwhile, db, transaction
 from portal.kit.errors import NotFound
 from portal.outbox.models import Job, JobStatus
@@ -49,7 +50,7 @@ def owner():
 @pytest.fixture
 def batch(owner, monkeypatch):
     """A batch of five lines, its kind known to the worker."""
-    monkeypatch.setitem(jobs.STEPS, "capitals", two_lines)
+    monkeypatch.setitem(STEPS, "capitals", two_lines)
     with transaction():
         public_id = services.begin_batch("capitals", owner.id, "staff:x", {}, "\n".join(LINES), len(LINES))
     return queries.batch_of(public_id)
@@ -76,7 +77,7 @@ class TestRunning:
         assert db.session.scalars(sa.select(Job.status)).all() == [JobStatus.DONE]
 
     def test_after_a_step_it_says_how_far_it_is(self, batch):
-        assert services.advance(batch.id, jobs.STEPS, None)
+        assert services.advance(batch.id, STEPS, None)
         assert (look(batch).status, look(batch).done) == (BatchStatus.RUNNING, 2)
 
     def test_a_step_whose_worker_died_before_the_commit_is_done_again(self, batch):
@@ -87,7 +88,7 @@ class TestRunning:
         with pytest.raises(KeyboardInterrupt):
             services.advance(batch.id, {"capitals": die}, None)
         assert (look(batch).done, result(batch)) == (0, "")
-        while services.advance(batch.id, jobs.STEPS, None):
+        while services.advance(batch.id, STEPS, None):
             pass
         assert result(batch) == "ONE\nTWO\nFOUR\nFIVE\n"
 
@@ -111,7 +112,7 @@ class TestRunning:
             clock.travel(seconds=15)
             return two_lines(batch, None)
 
-        monkeypatch.setitem(jobs.STEPS, "capitals", slow)
+        monkeypatch.setitem(STEPS, "capitals", slow)
         jobs.run_due(tools)
         assert (look(batch).status, look(batch).done) == (BatchStatus.RUNNING, 4)
         clock.travel(seconds=2)
@@ -122,8 +123,8 @@ class TestRunning:
         def broken(batch: Batch, _tools: Any) -> Step:
             raise ZeroDivisionError
 
-        services.advance(batch.id, jobs.STEPS, None)
-        monkeypatch.setitem(jobs.STEPS, "capitals", broken)
+        services.advance(batch.id, STEPS, None)
+        monkeypatch.setitem(STEPS, "capitals", broken)
         for expected in (BatchStatus.RUNNING, BatchStatus.RUNNING, BatchStatus.FAILED, BatchStatus.FAILED):
             jobs.run_due(tools)
             assert look(batch).status == expected
@@ -134,7 +135,7 @@ class TestRunning:
 
 class TestCancelling:
     def test_it_stops_before_the_next_step_and_keeps_what_was_done(self, batch, tools):
-        services.advance(batch.id, jobs.STEPS, None)
+        services.advance(batch.id, STEPS, None)
         assert services.cancel_batch(batch.public_id, "staff:x")
         jobs.run_due(tools)
         assert (look(batch).status, look(batch).done) == (BatchStatus.CANCELLED, 2)

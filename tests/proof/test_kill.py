@@ -20,6 +20,7 @@ from portal.batches import services as batches
 from portal.batches.models import Batch
 from portal.batches.queries import batch_of, result_of
 from portal.batches.services import Step
+from portal.job_kinds import STEPS
 from portal.kit import beijing, faults
 from portal.kit.db import db, transaction
 from portal.reconciliation.models import BillRun, ImportedLine, RunState
@@ -300,7 +301,7 @@ CASES = [
     ("point", "journey"), CASES, ids=lambda value: getattr(value, "__name__", str(value))
 )
 def test_killed_at(point, journey, app, shop, clock, mails, tmp_path, monkeypatch):
-    monkeypatch.setitem(jobs.STEPS, "lines", one_line)
+    monkeypatch.setitem(STEPS, "lines", one_line)
     assert journey is not None, f"no journey for {point}"
     scene = Scene(app, shop, clock, shop.buyer(), point, tmp_path / "last-words")
     journey(scene)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from portal.jobs import KINDS
+from portal.job_kinds import KINDS
 from portal.learners.models import Locale, Role
 from portal.reports.recount import bring_up_to_date
 from portal.web.admin import charts
