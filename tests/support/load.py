@@ -18,6 +18,7 @@ from flask import Flask
 
 from portal.app import create_app
 from portal.config import load_settings
+from portal.kit.db import db
 from scripts.processes import ProcessFailed
 from tests.factories.learners import make_learner, sign_in
 from tests.support.browser import CSRF
@@ -223,6 +224,9 @@ class Customers:
         if kind is not None:
             self._is_too_late.set()
         self.join()
+        # Its connections are the server's, which has no end of them only as long as nobody keeps them.
+        with self._app.app_context():
+            db.engine.dispose()
         if kind is None and self.errors:
             raise self.errors[0]
 
@@ -249,7 +253,11 @@ class Customers:
     def wait_for(self, many: int, seconds: float = 90) -> None:
         """Wait until `many` more purchases have come to their end."""
         wanted = len(self.purchases) + many
-        eventually(lambda: len(self.purchases) >= wanted or self.errors, f"{many} purchases", seconds)
+        try:
+            eventually(lambda: len(self.purchases) >= wanted or self.errors, f"{many} purchases", seconds)
+        except AssertionError as error:
+            waiting = [customer.steps() for customer in self.buying()]
+            raise AssertionError("\n".join([str(error), *waiting, *self.failures[-5:]])) from None
         if self.errors:
             raise self.errors[0]
 
