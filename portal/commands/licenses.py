@@ -9,7 +9,7 @@ from flask.cli import AppGroup
 
 from portal.audit import services as audit
 from portal.catalogue.queries import course_of
-from portal.commands.printing import json_option, refuse, show
+from portal.commands.printing import BAD_REASON, json_option, refuse, show
 from portal.kit import clock
 from portal.kit.errors import NotFound
 from portal.learners.queries import learner_with
@@ -21,7 +21,6 @@ from portal.web.tools import tools
 
 licenses = AppGroup("licenses", help="Licenses of learners.")
 
-_BAD_REASON = "The reason is one line of 3 to 200 characters, without quotation marks, <, > or &."
 _LONGEST_FILE = 64 * 1024
 
 
@@ -43,7 +42,7 @@ def issue(email: str, course_id: str, reason: str, days: int | None, as_json: bo
     except NotFound:
         refuse("There is no such course.", as_json)
     except BadReason:
-        refuse(_BAD_REASON, as_json)
+        refuse(BAD_REASON, as_json)
     except AlreadyOwned as error:
         refuse(f"The account has this course already (license {error.facts['license_id']}).", as_json)
     except NoSigningKey as error:
@@ -65,7 +64,7 @@ def revoke(license_id: str, reason: str, as_json: bool) -> None:
     except NotRevocable:
         refuse("This license was replaced by another; revoke that one.", as_json)
     except BadReason:
-        refuse(_BAD_REASON, as_json)
+        refuse(BAD_REASON, as_json)
     sentence = f"{license_id} is revoked." if was_good else f"{license_id} was revoked already."
     show({"id": license_id, "revoked": True, "changed": was_good}, sentence, as_json)
 

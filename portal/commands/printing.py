@@ -5,6 +5,8 @@ from typing import Any, NoReturn
 
 import click
 
+BAD_REASON = "The reason is one line of 3 to 200 characters, without quotation marks, <, > or &."
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

@@ -12,6 +12,7 @@ from portal.kit import clock, pem
 from portal.kit.db import db
 from portal.licenses.key_ring import KeyState, NoSigningKey
 from portal.licenses.models import Entitlement, License
+from portal.licenses.queries import good_under
 from portal.licenses.services import LicenseCode, judge
 from portal.switchboard.hold import standing_hold
 from portal.tools import Tools
@@ -65,6 +66,12 @@ def _license_keys(tools: Tools) -> list[str]:
     known = {key.kid for key in tools.key_ring.infos() if key.state is not KeyState.PREPARED}
     problems = [
         f"licenses were signed with {kid}, which is not published" for kid in kids if kid not in known
+    ]
+    revoked = [key.kid for key in tools.key_ring.infos() if key.state is KeyState.REVOKED]
+    problems += [
+        f"good licenses under the revoked key {kid}: {count} (`license-keys reissue {kid}`)"
+        for kid in revoked
+        if (count := len(good_under(kid)))
     ]
     newest = db.session.execute(
         sa.select(License.id, License.text)

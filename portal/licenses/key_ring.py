@@ -54,6 +54,10 @@ class BurnedKey(ValueError):
     """A key whose private half is known to the world."""
 
 
+class KeyNotRevocable(Exception):
+    """The key signs now, or there is none of this name; `args[0]` says which."""
+
+
 @dataclass(frozen=True)
 class KeyInfo:
     """A key as it is published and listed. Moments are UTC ISO 8601 texts."""
@@ -213,9 +217,36 @@ class KeyRing:
             self._write_index([*retired, new])
         return new
 
+    def revoke(self, kid: str) -> None:
+        """Believe nothing any more that this key signed or signs; all processes know at their next look.
+
+        Needs no passphrase. One that is revoked already stays as it is.
+
+        Raises:
+            KeyNotRevocable: it signs now (rotate first), or there is none called `kid`.
+            NoSigningKey: when the index cannot be read.
+            OSError: when the directory cannot be written.
+        """
+        with self._alone():
+            infos = self._read_index()
+            state = next((info.state for info in infos if info.kid == kid), None)
+            if state is None:
+                raise KeyNotRevocable(f"there is no key {kid}")
+            if state is KeyState.ACTIVE:
+                raise KeyNotRevocable(f"{kid} signs now: `license-keys rotate` first")
+            moment = clock.iso(clock.now())
+            self._write_index(
+                [
+                    replace(info, state=KeyState.REVOKED, not_after=info.not_after or moment)
+                    if info.kid == kid
+                    else info
+                    for info in infos
+                ]
+            )
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        # Two rotations at once, in any processes, must not lose each other's key from the index.
+        # Two changes at once, in any processes, must not lose each other's from the index.
         with (self._directory / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from portal.kit import clock
 from portal.kit.db import db, read, table_of
 from portal.kit.errors import NotFound
-from portal.licenses.models import Entitlement, License
+from portal.licenses.models import Entitlement, License, LicenseStatus
 from portal.licenses.services import ownership_key
 
 
@@ -28,6 +28,20 @@ def any_license(license_id: str) -> License | None:
     return db.session.scalar(
         sa.select(License).where(License.id == license_id).execution_options(populate_existing=True)
     )
+
+
+def good_under(kid: str) -> list[str]:
+    """Return the ids of the licenses that this key signed, were not ended, and are in time, oldest first."""
+    query = (
+        sa.select(License.id)
+        .where(
+            License.kid == kid,
+            License.status == LicenseStatus.ACTIVE.value,
+            License.expires_at > clock.now(),
+        )
+        .order_by(License.issued_at, License.id)
+    )
+    return list(db.session.scalars(query))
 
 
 def licenses_of(learner_id: int) -> list[License]:

@@ -1,5 +1,8 @@
 """The signed list of revoked licenses: what an editor checks offline licenses against.
 
+A license that is past its end proves nothing, and one under a revoked key ends with the key: both are left out,
+so that the list stays short enough for editors to read (4 MiB). Reasons are cut for the same reason.
+
 Its text has the form of a license: base64 of JSON, `|`, signature. Every process writes the very same text,
 without sharing anything: the moment of issue is the start of the half hour (or a later revocation), and the
 signature (PKCS#1 v1.5) has no randomness. So the ETag of one process is good at another.
@@ -15,11 +18,13 @@ import sqlalchemy as sa
 from portal.kit import clock
 from portal.kit.db import db
 from portal.licenses import text
-from portal.licenses.key_ring import KeyRing
+from portal.licenses.key_ring import KeyRing, KeyState
 from portal.licenses.models import License
 
 LIFETIME = timedelta(hours=1)
 _HALF = LIFETIME / 2
+_LONGEST_REASON = 80
+"""Characters."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,9 @@ class _Stamp:
 
     kid: str
     issued_at: datetime
+    since: datetime
+    """The start of the half hour: licenses that ended before are left out."""
+    revoked_kids: tuple[str, ...]
     count: int
 
 
@@ -46,11 +54,16 @@ class RevocationList:
             NoSigningKey: when no key can sign now.
         """
         kid, sign = self._key_ring.signer()
-        row = db.session.execute(
-            sa.select(sa.func.count(), sa.func.max(License.revoked_at)).where(License.revoked_at.is_not(None))
+        revoked_kids = tuple(key.kid for key in self._key_ring.infos() if key.state is KeyState.REVOKED)
+        since = _half_hour(clock.now())
+        # The moment of issue is never before an earlier one's, also when what was revoked last is left out.
+        latest, count = db.session.execute(
+            sa.select(
+                sa.func.max(License.revoked_at),
+                sa.func.count(sa.case((_is_listed(since, revoked_kids), 1))),
+            ).where(License.revoked_at.is_not(None))
         ).one()
-        count, latest = row
-        stamp = _Stamp(kid, max(_half_hour(clock.now()), latest or datetime.min.replace(tzinfo=UTC)), count)
+        stamp = _Stamp(kid, max(since, latest or since), since, revoked_kids, count)
         with self._lock:
             if self._last is None or self._last[0] != stamp:
                 self._last = (stamp, text.write(_fields(stamp), sign))
@@ -63,10 +76,18 @@ def _half_hour(moment: datetime) -> datetime:
     return beginning + (moment - beginning) // _HALF * _HALF
 
 
+def _is_listed(since: datetime, revoked_kids: tuple[str, ...]) -> sa.ColumnElement[bool]:
+    return sa.and_(License.expires_at > since, License.kid.not_in(revoked_kids))
+
+
+def _cut(reason: str) -> str:
+    return reason if len(reason) <= _LONGEST_REASON else f"{reason[: _LONGEST_REASON - 1]}…"
+
+
 def _fields(stamp: _Stamp) -> dict[str, Any]:
     rows = db.session.execute(
         sa.select(License.id, License.revoked_at, License.revoked_reason)
-        .where(License.revoked_at.is_not(None))
+        .where(License.revoked_at.is_not(None), _is_listed(stamp.since, stamp.revoked_kids))
         .order_by(License.revoked_at, License.id)
     )
     return {
@@ -74,7 +95,7 @@ def _fields(stamp: _Stamp) -> dict[str, Any]:
         "issuedAt": clock.iso(stamp.issued_at),
         "nextUpdate": clock.iso(stamp.issued_at + LIFETIME),
         "revoked": [
-            {"id": row.id, "at": clock.iso(row.revoked_at), "reason": row.revoked_reason or ""}
+            {"id": row.id, "at": clock.iso(row.revoked_at), "reason": _cut(row.revoked_reason or "")}
             for row in rows
         ],
     }

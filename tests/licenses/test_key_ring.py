@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from portal.audit.models import AuditRow
 from portal.licenses import key_ring
-from portal.licenses.key_ring import BurnedKey, KeyRing, KeyState, NoSigningKey, spki_sha256
+from portal.licenses.key_ring import BurnedKey, KeyNotRevocable, KeyRing, KeyState, NoSigningKey, spki_sha256
 
 PASSPHRASE = "words that open"
 
@@ -155,6 +155,23 @@ class TestRotation:
         with pytest.raises(NoSigningKey, match=r"key-ring\.json"):
             ring.rotate()
         assert index.exists() == (damage == "garbage")
+
+
+class TestRevocation:
+    def test_a_key_of_before_is_revoked_for_every_process(self, ring, folder):
+        old = ring.signer()[0]
+        with pytest.raises(KeyNotRevocable, match="rotate"):
+            ring.revoke(old)
+        ring.rotate()
+        running = KeyRing(folder, None)
+        assert running.public_key(old)[0].state is KeyState.VERIFY_ONLY
+        ring.revoke(old)
+        retired_at = ring.infos()[0].not_after
+        ring.revoke(old)
+        assert running.public_key(old)[0].state is KeyState.REVOKED
+        assert (states(ring), ring.infos()[0].not_after) == (["revoked", "active"], retired_at)
+        with pytest.raises(KeyNotRevocable, match="no key"):
+            ring.revoke("lb-nobody")
 
 
 class TestFiles:

@@ -5,7 +5,9 @@ import json
 
 import pytest
 
+from portal.audit.models import AuditRow
 from portal.catalogue.queries import course_of
+from portal.doctor.checks import CHECKS
 from portal.licenses import text
 from portal.licenses.revocations import RevocationList
 from portal.payments.rights import grant_course, revoke_license
@@ -138,6 +140,52 @@ class TestPublicKeys:
         assert all("PRIVATE" not in key["pem"] for key in keys)
 
 
+class TestAStolenKey:
+    def test_what_it_signed_is_believed_no_more_and_owners_get_new_licenses(
+        self, app, client, editor, verdict, revoke, owned, tools, count
+    ):
+        license_, _session_id = owned
+        stolen, _sign = tools.key_ring.signer()
+
+        def command(name, *words):
+            result = app.test_cli_runner().invoke(
+                args=["license-keys", name, stolen, *words, "--reason", "stolen", "--json"]
+            )
+            return result.exit_code, json.loads(result.stdout)
+
+        def published():
+            keys = client.get("/api/v1/licenses/public-keys").get_json()["keys"]
+            return {key["kid"]: key["status"] for key in keys}[stolen]
+
+        assert command("revoke")[0] == 2, "it signs now"
+        tools.key_ring.rotate()
+        refused = command("revoke")
+        assert (refused[0], published(), count(AuditRow, AuditRow.action == "license_key.revoked")) == (
+            1,
+            "verify_only",
+            0,
+        )
+        assert ": 1. Nobody" in refused[1]["error"]
+
+        told = {"kid": stolen, "revoked": True, "changed": True, "licenses": 1}
+        assert command("revoke", "--anyway") == (0, told)
+        assert command("revoke", "--anyway") == (0, {**told, "changed": False})
+        assert (published(), verdict(license_["key"])["code"]) == ("revoked", "REVOKED")
+        assert count(AuditRow, AuditRow.subject == f"license_key:{stolen}") == 1
+        with app.app_context():
+            assert any("reissue" in problem for problem in CHECKS["license keys"](tools))
+
+        assert [command("reissue") for _ in range(2)] == [
+            (0, {"kid": stolen, "reissued": 1}),
+            (0, {"kid": stolen, "reissued": 0}),
+        ]
+        new, old = editor.get("/licenses").get_json()["items"]
+        assert (verdict(new["key"])["code"], old["status"]) == ("VALID", "superseded")
+        assert revocations(client, tools)["revoked"] == [], "its key says it"
+        revoke(new["id"])
+        assert [one["id"] for one in revocations(client, tools)["revoked"]] == [new["id"]]
+
+
 class TestRevocation:
     def test_everybody_knows_at_once(self, client, editor, buyer, verdict, revoke, owned, tools):
         license_, session_id = owned
@@ -180,6 +228,23 @@ class TestRevocation:
         after = revocations(client, tools)
         assert after["revoked"] == before["revoked"]
         assert before["issuedAt"] < after["issuedAt"] < before["nextUpdate"] < after["nextUpdate"]
+
+    def test_past_its_end_a_license_leaves_the_list_which_still_only_gets_newer(
+        self, client, tools, revoke, owned, editor, shop, clock
+    ):
+        revoke(owned[0]["id"], "a reason that is long " * 9)
+        listed = revocations(client, tools)["revoked"]
+        assert [(one["id"], len(one["reason"])) for one in listed] == [(owned[0]["id"], 80)]
+        shop.notify(editor.begin().get_json()["id"])
+        second = editor.get("/licenses").get_json()["items"][0]
+        clock.travel(days=366)
+        before = revocations(client, tools)
+        assert before["revoked"] == []
+        clock.travel(seconds=1)
+        revoke(second["id"], "too late to matter")
+        after = revocations(client, tools)
+        assert after["revoked"] == []
+        assert before["issuedAt"] < after["issuedAt"] < after["nextUpdate"]
 
     def test_two_processes_sign_the_same_list(self, app, client, tools, revoke, owned):
         revoke(owned[0]["id"])
