@@ -43,6 +43,7 @@ export interface Verdict {
 /**
  * Judges a license text without asking anybody. The verdict is the one the portal gives, in the same order
  * of checks; what only the portal knows (a license it never made, one replaced since) comes by the list.
+ * The list leaves out what is past its end: a revoked license is then EXPIRED here, and REVOKED at the portal.
  *
  * @param keys the portal's public keys
  * @param revocations the portal's revocation list, if one was ever fetched

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.js';
+import { unlessAborted, type Clock } from './clock.js';
 import { publicKey } from './decode.js';
 import { PortalError, UnexpectedAnswer } from './errors.js';
 import { Fields } from './fields.js';
@@ -39,15 +39,20 @@ interface Kept {
   readonly text: string;
 }
 
-/** Milliseconds between two refreshes for keys nobody knows: a made-up license must not cause a call each time. */
-const UNKNOWN_KEY_PAUSE_MS = 60_000;
+/**
+ * Milliseconds between two refreshes that nobody asked for by name: neither a made-up license nor a portal that is
+ * away must cost a call, and the wait for it, with each license that is judged.
+ */
+const PAUSE_MS = 60_000;
 
 const KEYS = { name: 'public-keys', path: '/api/v1/licenses/public-keys' };
 const REVOCATIONS = { name: 'revocations', path: '/api/v1/licenses/revocations' };
 
 /** The portal's public keys and revocation list, kept for when there is no network. */
 export class TrustStore {
+  /** The end of the last try, whatever came of it. */
   private refreshedAt = -Infinity;
+  private running: Promise<Trust> | undefined;
 
   constructor(
     private readonly transport: Transport,
@@ -63,22 +68,23 @@ export class TrustStore {
   }
 
   /**
-   * What is kept, brought up to date if the list says that a newer one is due (or there is none yet).
-   * Offline, what is kept must do: the verdict's `isStale` tells.
+   * What is kept, brought up to date if the list says that a newer one is due (or there is none yet); once keys
+   * are known, tried at most once a minute. Offline, what is kept must do: the verdict's `isStale` tells.
    */
   async current(signal?: AbortSignal): Promise<Trust> {
     const kept = await this.kept();
-    if (kept.revocations !== undefined && this.clock.now() < Date.parse(kept.revocations.nextUpdate)) {
+    const isDue =
+      kept.revocations === undefined || this.clock.now() >= Date.parse(kept.revocations.nextUpdate);
+    if (!isDue) {
       return kept;
     }
-    return this.refreshed(kept, signal);
+    // Without any key nothing can be judged: a license that was just bought must not wait for the minute to pass.
+    return kept.keys.length === 0 ? this.refreshed(kept, signal) : this.onceAMinute(kept, signal);
   }
 
   /** For a license whose key is not known: the portal may have a new one. At most one refresh a minute. */
   async forUnknownKey(signal?: AbortSignal): Promise<Trust> {
-    const kept = await this.kept();
-    const isRecent = this.clock.now() - this.refreshedAt < UNKNOWN_KEY_PAUSE_MS;
-    return isRecent ? kept : this.refreshed(kept, signal);
+    return this.onceAMinute(await this.kept(), signal);
   }
 
   /**
@@ -87,22 +93,40 @@ export class TrustStore {
    * @throws {UnexpectedAnswer} the list is not signed by one of the keys
    */
   async refresh(signal?: AbortSignal): Promise<Trust> {
-    this.refreshedAt = this.clock.now();
-    const before = (await this.kept()).revocations;
+    try {
+      return await this.fetched(signal);
+    } finally {
+      this.refreshedAt = this.clock.now();
+    }
+  }
+
+  private async fetched(signal: AbortSignal | undefined): Promise<Trust> {
     const keys = keysIn(
       await this.fetch(KEYS, signal, (answer) => {
         readJson(answer, readKeys);
         return true;
       }),
     );
+    // By the new keys: a list that a key revoked since has signed must not keep the portal's own out.
+    const before = (await this.kept()).revocations;
     const text = await this.fetch(REVOCATIONS, signal, (answer) => isNewer(answer, keys, before));
     return { keys, revocations: readRevocations(text, keys) };
   }
 
+  /** `kept` where the last try was less than a minute ago, else what a refresh brings. */
+  private async onceAMinute(kept: Trust, signal: AbortSignal | undefined): Promise<Trust> {
+    const isRecent = this.running === undefined && this.clock.now() - this.refreshedAt < PAUSE_MS;
+    return isRecent ? kept : this.refreshed(kept, signal);
+  }
+
   /** What a refresh brings, or `kept` where it fails. */
   private async refreshed(kept: Trust, signal: AbortSignal | undefined): Promise<Trust> {
+    // Who asks meanwhile waits for the same answer; whoever gives up does not end it for the others.
+    this.running ??= this.refresh().finally(() => {
+      this.running = undefined;
+    });
     try {
-      return await this.refresh(signal);
+      return await unlessAborted(this.running, signal);
     } catch (error) {
       if (error instanceof PortalError) {
         return kept;

@@ -63,12 +63,34 @@ describe('offline', () => {
     expect(await client.verifyOffline(license)).toMatchObject({ code: 'VALID', isStale: true });
   });
 
+  it('waits for a portal that is away once a minute, and together', async () => {
+    const { client, clock } = rig(portal);
+    await client.verifyOffline(license);
+    portal.on(KEYS, { hangUp: true });
+    clock.advance(3600);
+    const judge = () => client.verifyOffline(license);
+    await Promise.all([judge(), judge()]);
+    expect(await judge()).toMatchObject({ code: 'VALID', isStale: true });
+    expect(portal.calls(KEYS)).toHaveLength(2);
+    clock.advance(61);
+    await judge();
+    expect(portal.calls(KEYS)).toHaveLength(3);
+  });
+
+  it('knows the keys in each of the first questions, also in those at one time', async () => {
+    const { client } = rig(portal);
+    const verdicts = await Promise.all([1, 2].map(() => client.verifyOffline(license)));
+    expect(verdicts.map((one) => one.code)).toEqual(['VALID', 'VALID']);
+    expect(portal.seen).toHaveLength(2);
+  });
+
   it('knows no key before the portal was ever reached', async () => {
     portal.on(KEYS, { hangUp: true });
-    expect(await rig(portal).client.verifyOffline(license)).toMatchObject({
-      code: 'UNKNOWN_KEY',
-      isStale: true,
-    });
+    const { client } = rig(portal);
+    expect(await client.verifyOffline(license)).toMatchObject({ code: 'UNKNOWN_KEY', isStale: true });
+    expect(portal.calls(KEYS)).toHaveLength(1);
+    portal.on(KEYS, { body: { keys: [keyBody(signer.key)] } });
+    expect(await client.verifyOffline(license)).toMatchObject({ code: 'VALID', isStale: false });
   });
 
   it('looks for a key it does not know, at most once a minute', async () => {
@@ -105,6 +127,22 @@ describe('offline', () => {
     expect(await client.verifyOffline(license)).toMatchObject({ code: 'VALID' });
     await client.trust.refresh();
     expect(await client.verifyOffline(license)).toMatchObject({ code: 'REVOKED' });
+  });
+});
+
+describe('a key that was revoked', () => {
+  it('ends its licenses and the list it signed, though that seems newer than the true one', async () => {
+    const next = newSigner('lb-test-2');
+    const { client } = rig(portal);
+    const forged = listFields({ issuedAt: '2027-01-01T08:00:00Z', nextUpdate: '2028-01-01T08:00:00Z' });
+    portal.on(LIST, { body: signText(forged, signer) });
+    expect(await client.verifyOffline(license)).toMatchObject({ code: 'VALID' });
+
+    portal.on(KEYS, { body: { keys: [keyBody({ ...signer.key, status: 'revoked' }), keyBody(next.key)] } });
+    portal.on(LIST, { body: signText(listFields({ kid: 'lb-test-2' }), next) });
+    const trust = await client.trust.refresh();
+    expect(trust.revocations?.issuedAt).toBe('2026-11-20T08:00:00.000Z');
+    expect(await client.verifyOffline(license)).toMatchObject({ code: 'REVOKED', isStale: false });
   });
 });
 
