@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { systemClock } from '../core/clock.js';
 
@@ -45,10 +45,26 @@ async function isTaken(path: string, mark: string): Promise<boolean> {
 }
 
 async function removeIfLeftBehind(path: string): Promise<void> {
+  // The mark first: if the lock changes hands before its age is known, the age is the new one's.
+  const mark = await contentOf(path);
   const found = await stat(path).catch(() => undefined);
-  if (found !== undefined && Date.now() - found.mtimeMs > STALE_MS) {
-    await rm(path, { force: true });
+  if (found === undefined || Date.now() - found.mtimeMs <= STALE_MS) {
+    return;
   }
+  const aside = `${path}.${randomUUID()}`;
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      return; // another window was faster
+    }
+    throw error;
+  }
+  if ((await contentOf(aside)) !== mark) {
+    // Another window was faster, and this is its own lock: back with it, unless a third has one by now.
+    await link(aside, path).catch(() => undefined);
+  }
+  await rm(aside, { force: true });
 }
 
 async function contentOf(path: string): Promise<string | undefined> {
