@@ -45,7 +45,7 @@ export class TokenKeeper {
     try {
       return await call(renewed.accessToken);
     } catch (error) {
-      throw isUnauthenticated(error) ? await this.forget(renewed) : error;
+      throw isUnauthenticated(error) ? await this.exclusively(() => this.forget(renewed)) : error;
     }
   }
 
@@ -114,7 +114,10 @@ export class TokenKeeper {
     }
   }
 
-  /** Forgets tokens that are worth nothing, unless newer ones are kept already. */
+  /**
+   * Forgets tokens that are worth nothing, unless newer ones are kept already. Only inside the exclusion: another
+   * window could sign in between the look and the removal.
+   */
   private async forget(worthless: Tokens): Promise<SignInRequired> {
     const kept = await this.store.load();
     if (kept?.refreshToken === worthless.refreshToken) {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { NetworkError, SignInRequired } from '../../../src/core/errors.js';
-import { MemoryTokenStore, tokensFromText, tokensToText } from '../../../src/core/tokens.js';
+import { MemoryTokenStore, tokensFromText, tokensToText, type Tokens } from '../../../src/core/tokens.js';
 import { errorOf, rig, signedIn, tokensUntil } from '../../support/clients.js';
 import { FakePortal, oauthError, problem, tokenReply } from '../../support/fake-portal.js';
 
@@ -124,6 +124,38 @@ describe('the end of a sign-in', () => {
     expect(await errorOf(client.me())).toBeInstanceOf(SignInRequired);
     expect(await client.isSignedIn()).toBe(false);
     expect(portal.calls(ME)).toHaveLength(2);
+  });
+
+  it('keeps the sign-in of another window that comes while it looks', async () => {
+    let end: Promise<unknown> = Promise.resolve();
+    let isWatched = false;
+    class Shared extends MemoryTokenStore {
+      exclusive<T>(work: () => Promise<T>): Promise<T> {
+        const mine = end.then(work);
+        end = mine.catch(() => undefined);
+        return mine;
+      }
+
+      override async load(): Promise<Tokens | undefined> {
+        const kept = await super.load();
+        if (isWatched && kept?.accessToken === 'access-2') {
+          isWatched = false;
+          void this.exclusive(() => this.save(tokensUntil(clock.now() + 3_600_000, 3)));
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        }
+        return kept;
+      }
+    }
+    const tokens = new Shared();
+    const { client, clock } = rig(portal, { tokens });
+    await tokens.save(tokensUntil(clock.now() + 3_600_000));
+    portal.on(ME, (seen) => {
+      isWatched = seen.headers.authorization === 'Bearer access-2';
+      return problem(401, 'unauthenticated');
+    });
+    expect(await errorOf(client.me())).toBeInstanceOf(SignInRequired);
+    await end;
+    expect((await tokens.load())?.accessToken).toBe('access-3');
   });
 
   it.each([
