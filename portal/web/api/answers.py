@@ -8,6 +8,9 @@ import marshmallow as ma
 from flask import Response, g, request
 from flask_babel import get_locale
 
+REPLAYED = "Idempotency-Replayed"
+"""The header that tells a stored answer from the first one."""
+
 
 def written(schema: type[ma.Schema], facts: Any) -> str:
     """Return `facts` as the JSON text that `schema` describes; nothing else of them gets out."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Response, request
 
+from portal.web.api.answers import REPLAYED
 from portal.web.bearer import learner_of_token, token_holder
 from portal.web.limits import client_network, limiter
 
@@ -28,7 +29,7 @@ def _has_no_token() -> bool:
 
 
 def _made_one(response: Response) -> bool:
-    return response.status_code == 201
+    return response.status_code == 201 and REPLAYED not in response.headers
 
 
 per_account = limiter.limit("300/minute", key_func=account)

@@ -24,6 +24,11 @@ class TestLimits:
             editor.cancel(response.get_json().get("id", ""))
         assert statuses == [201] * 10 + [429]
 
+    def test_a_repeat_places_none(self, editor):
+        repeats = [editor.begin(key="k1") for _ in range(12)]
+        assert {response.status_code for response in repeats} == {201}
+        assert editor.begin("javascript-complete").status_code == 201
+
     def test_verdicts_are_sixty_a_minute_for_a_token(self, editor):
         statuses = [editor.post("/licenses/verify", {"key": "x"}).status_code for _ in range(61)]
         assert statuses == [200] * 60 + [429]

@@ -20,7 +20,7 @@ from portal.payments.queries import Purchase, purchase_of
 from portal.payments.start import record_checkout
 from portal.payments.watch import note_watcher
 from portal.transfers.start import begin_transfer
-from portal.web.api.answers import answer, is_known, not_modified, with_headers, written
+from portal.web.api.answers import REPLAYED, answer, is_known, not_modified, with_headers, written
 from portal.web.api.limits import changes, new_orders, per_account, per_address, per_session
 from portal.web.api.resource import Resource, known_form, path_id
 from portal.web.api.v1 import schemas
@@ -72,7 +72,7 @@ def begin(body: dict[str, Any]) -> Response:
     begun = begin_checkout_once(learner, body["product_id"], asked, tools(), record)
     if begun.answer is not None:
         replayed = with_headers(Response(begun.answer, begun.status, content_type="application/json"))
-        replayed.headers["Idempotency-Replayed"] = "true"
+        replayed.headers[REPLAYED] = "true"
         return replayed
     return _first_answer(learner, begun)
 
