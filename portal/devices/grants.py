@@ -24,7 +24,7 @@ from portal.kit.db import ChangedMeanwhile, changed_one, db, transactional
 from portal.kit.errors import Conflict, Invalid
 from portal.learners import throttle
 from portal.learners.models import Learner
-from portal.learners.sessions import actor
+from portal.learners.sessions import Person, Standing, actor, check_standing, standing_of
 
 CLIENT_ID = "learning-buddy-vscode"
 LIFETIME = timedelta(minutes=10)
@@ -138,26 +138,27 @@ def grant_with_user_code(entry: str, learner: Learner) -> DeviceGrant:
     return grant
 
 
-def approve(grant: DeviceGrant, learner: Learner) -> None:
+def approve(grant: DeviceGrant, learner: Person) -> None:
     """Let the editor act for the learner; allowing twice is the same.
 
     Raises:
         GrantOver: too late.
+        SignedOut: the learner was signed out meanwhile.
     """
-    _decide(grant.id, learner, GrantState.APPROVED)
+    _decide(grant.id, learner, GrantState.APPROVED, standing_of(learner))
 
 
-def deny(grant: DeviceGrant, learner: Learner) -> None:
+def deny(grant: DeviceGrant, learner: Person) -> None:
     """Refuse the editor; refusing twice is the same.
 
     Raises:
         GrantOver: too late.
     """
-    _decide(grant.id, learner, GrantState.DENIED)
+    _decide(grant.id, learner, GrantState.DENIED, standing_of(learner))
 
 
 @transactional
-def _decide(grant_id: int, learner: Learner, state: GrantState) -> None:
+def _decide(grant_id: int, learner: Person, state: GrantState, standing: Standing) -> None:
     now = clock.now()
     decided = db.session.execute(
         sa.update(DeviceGrant)
@@ -169,6 +170,8 @@ def _decide(grant_id: int, learner: Learner, state: GrantState) -> None:
         .values(state=state.value, learner_id=learner.id, decided_at=now)
     )
     if changed_one(decided):
+        # After the grant's lock, in the order of an exchange.
+        check_standing(standing)
         subject = f"device_grant:{_locked(DeviceGrant.id == grant_id).public_id}"
         audit.record(f"device_grant.{state.value}", subject, actor(learner))
         return
@@ -196,20 +199,22 @@ def exchange(device_code: str, client_id: str) -> Issued:
         AuthorizationPending, SlowDown: ask again, after the interval.
         AccessDenied, ExpiredToken, InvalidGrant: start again.
     """
-    outcome = _exchange(device_code, client_id)
+    outcome = _exchange(device_code, client_id, tokens.draw())
     if isinstance(outcome, Refused):
         raise outcome
     return outcome
 
 
 @transactional
-def _exchange(device_code: str, client_id: str) -> Issued | Refused:
+def _exchange(device_code: str, client_id: str, drawn: tokens.Drawn) -> Issued | Refused:
     # Refusals are returned, because an exception would roll back what a poll leaves behind. The row's lock
     # makes two exchanges of one code wait for each other, and the code is marked used together with the
     # birth of its tokens.
     grant = _locked_or_none(DeviceGrant.device_code_hash == ids.secret_hash(device_code))
-    if grant is None or grant.client_id != client_id or grant.state == GrantState.USED:
+    if grant is None or grant.client_id != client_id:
         return InvalidGrant()
+    if grant.state == GrantState.USED:
+        return tokens.issued_with(drawn) or InvalidGrant()
     if grant.is_expired:
         return ExpiredToken()
     if grant.state == GrantState.PENDING:
@@ -224,7 +229,7 @@ def _exchange(device_code: str, client_id: str) -> Issued | Refused:
     )
     if not changed_one(used):
         raise ChangedMeanwhile
-    return tokens.connect(grant, learner)
+    return tokens.connect(grant, learner, drawn)
 
 
 def _polled(grant: DeviceGrant) -> Refused:

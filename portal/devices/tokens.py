@@ -4,12 +4,13 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from portal.audit import services as audit
 from portal.devices.errors import InvalidGrant, InvalidScope, Refused
-from portal.devices.models import DeviceGrant, Scope, Token, TokenFamily, TokenKind, scopes_in
+from portal.devices.models import DeviceGrant, GrantState, Scope, Token, TokenFamily, TokenKind, scopes_in
 from portal.devices.queries import editors_of, is_alive
 from portal.kit import clock, ids
 from portal.kit.db import db, transactional
@@ -39,6 +40,26 @@ class Issued:
     family_id: int
 
 
+class Drawn(NamedTuple):
+    """Secrets of tokens to be. Drawn before the transaction, so that one that is repeated knows its own rows."""
+
+    access_token: str
+    refresh_token: str
+
+
+def draw() -> Drawn:
+    """Draw the secrets of an access and a refresh token."""
+    return Drawn(ids.new_secret(), ids.new_secret())
+
+
+def issued_with(drawn: Drawn) -> Issued | None:
+    """Return what was issued with these secrets, as after a connection that was lost while committing it."""
+    token = db.session.scalar(sa.select(Token).where(Token.token_hash == ids.secret_hash(drawn.access_token)))
+    if token is None:
+        return None
+    return Issued(drawn.access_token, drawn.refresh_token, token.scope, token.expires_at, token.family_id)
+
+
 def scope_text(scopes: Iterable[str]) -> str:
     """Return scopes as they are stored and told: each once, in our order."""
     wanted = frozenset(scopes)
@@ -57,8 +78,7 @@ def checked_scope(text: str, granted: frozenset[str] = frozenset(Scope)) -> str:
     return scope_text(wanted)
 
 
-def _add(family: TokenFamily, kind: TokenKind, scope: str, expires_at: datetime) -> str:
-    secret = ids.new_secret()
+def _add(family: TokenFamily, kind: TokenKind, secret: str, scope: str, expires_at: datetime) -> None:
     token = Token(
         token_hash=ids.secret_hash(secret),
         kind=kind.value,
@@ -68,16 +88,15 @@ def _add(family: TokenFamily, kind: TokenKind, scope: str, expires_at: datetime)
         expires_at=expires_at,
     )
     db.session.add(token)
-    return secret
 
 
-def _issue(family: TokenFamily, scope: str) -> Issued:
+def _issue(family: TokenFamily, scope: str, drawn: Drawn) -> Issued:
     """Add an access token and the refresh token for the next one, whose scope stays the family's."""
     now = clock.now()
     ends = now + ACCESS_LIFETIME
-    access_token = _add(family, TokenKind.ACCESS, scope, ends)
-    refresh_token = _add(family, TokenKind.REFRESH, family.scope, now + REFRESH_LIFETIME)
-    return Issued(access_token, refresh_token, scope, ends, family.id)
+    _add(family, TokenKind.ACCESS, drawn.access_token, scope, ends)
+    _add(family, TokenKind.REFRESH, drawn.refresh_token, family.scope, now + REFRESH_LIFETIME)
+    return Issued(drawn.access_token, drawn.refresh_token, scope, ends, family.id)
 
 
 def _add_family(family: TokenFamily, added_by: str) -> None:
@@ -92,7 +111,7 @@ def _add_family(family: TokenFamily, added_by: str) -> None:
     audit.record("editor.connected", f"editor:{family.public_id}", added_by, scope=family.scope)
 
 
-def connect(grant: DeviceGrant, learner: Learner) -> Issued:
+def connect(grant: DeviceGrant, learner: Learner, drawn: Drawn) -> Issued:
     """Make the editor that the learner allowed, with its first tokens, in the running transaction."""
     now = clock.now()
     family = TokenFamily(
@@ -107,7 +126,7 @@ def connect(grant: DeviceGrant, learner: Learner) -> Issued:
         expires_at=now + REFRESH_LIFETIME,
     )
     _add_family(family, actor(learner))
-    return _issue(family, family.scope)
+    return _issue(family, family.scope, drawn)
 
 
 @transactional
@@ -117,7 +136,7 @@ def create_token(learner: Learner, scope: str, lifetime: timedelta, created_by: 
     Raises:
         InvalidScope: an unknown scope.
     """
-    now = clock.now()
+    now, secret = clock.now(), ids.new_secret()
     family = TokenFamily(
         public_id=ids.new_public_id(),
         learner_id=learner.id,
@@ -130,7 +149,7 @@ def create_token(learner: Learner, scope: str, lifetime: timedelta, created_by: 
         expires_at=now + lifetime,
     )
     _add_family(family, created_by)
-    secret = _add(family, TokenKind.ACCESS, family.scope, family.expires_at)
+    _add(family, TokenKind.ACCESS, secret, family.scope, family.expires_at)
     return Issued(secret, None, family.scope, family.expires_at, family.id)
 
 
@@ -143,14 +162,14 @@ def refresh(refresh_token: str, client_id: str, scope: str = "") -> Issued:
         InvalidGrant: unknown, used, expired, or its editor was ended.
         InvalidScope: more than was granted; the token stays good.
     """
-    outcome = _refresh(refresh_token, client_id, scope)
+    outcome = _refresh(refresh_token, client_id, scope, draw())
     if isinstance(outcome, Refused):
         raise outcome
     return outcome
 
 
 @transactional
-def _refresh(refresh_token: str, client_id: str, scope: str) -> Issued | Refused:
+def _refresh(refresh_token: str, client_id: str, scope: str, drawn: Drawn) -> Issued | Refused:
     # A refusal is returned, because an exception would roll back the end of the family.
     token = db.session.scalar(
         sa.select(Token)
@@ -162,6 +181,8 @@ def _refresh(refresh_token: str, client_id: str, scope: str) -> Issued | Refused
     if token is None or family is None or family.client_id != client_id:
         return InvalidGrant()
     if token.rotated_at is not None:
+        if own := issued_with(drawn):
+            return own
         log.warning("refresh token used twice", extra={"security": True, "editor": family.public_id})
         _end(family, audit.SYSTEM, "refresh_token_reused")
         return InvalidGrant()
@@ -171,7 +192,7 @@ def _refresh(refresh_token: str, client_id: str, scope: str) -> Issued | Refused
     wanted = checked_scope(scope, family.scopes)
     token.rotated_at = family.last_used_at = now
     family.expires_at = now + REFRESH_LIFETIME
-    return _issue(family, wanted)
+    return _issue(family, wanted, drawn)
 
 
 def _living_family(family_id: int) -> TokenFamily | None:
@@ -223,6 +244,30 @@ def end_editor(learner: Learner, public_id: str) -> None:
         raise NotFound
     if family.revoked_at is None:
         _end(family, actor(learner), "learner")
+
+
+@transactional
+def end_editors(learner: Learner, ended_by: str, reason: str) -> None:
+    """End all editors of a learner, and refuse those that were allowed and have not fetched their tokens yet."""
+    db.session.execute(
+        sa.update(DeviceGrant)
+        .where(DeviceGrant.learner_id == learner.id, DeviceGrant.state == GrantState.APPROVED.value)
+        .values(state=GrantState.DENIED.value)
+        .execution_options(synchronize_session=False)
+    )
+    families = (
+        sa.select(TokenFamily)
+        .where(
+            TokenFamily.learner_id == learner.id,
+            TokenFamily.revoked_at.is_(None),
+            TokenFamily.expires_at > clock.now(),
+        )
+        .order_by(TokenFamily.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    for family in db.session.scalars(families).all():
+        _end(family, ended_by, reason)
 
 
 @transactional

@@ -12,7 +12,7 @@ from portal.kit.errors import NotFound
 from portal.learners import addresses, passwords, throttle
 from portal.learners.models import Learner, PasswordReset
 from portal.learners.queries import learner_with
-from portal.learners.services import set_password
+from portal.learners.services import is_stored, set_password
 from portal.learners.sessions import actor
 from portal.outbox import services as outbox
 
@@ -125,15 +125,11 @@ def reset_password(token: str, new_password: str) -> Learner:
 
 @transactional
 def _use_link(token: str, learner: Learner, password_hash: str) -> None:
-    now = clock.now()
-    used = db.session.execute(sa.update(PasswordReset).where(_is_good(token)).values(used_at=now))
+    used = db.session.execute(sa.update(PasswordReset).where(_is_good(token)).values(used_at=clock.now()))
     if not changed_one(used):
+        if is_stored(learner, password_hash):
+            return
         raise LinkSpent
-    db.session.execute(
-        sa.update(PasswordReset)
-        .where(PasswordReset.learner_id == learner.id, PasswordReset.used_at.is_(None))
-        .values(used_at=now)
-    )
     set_password(learner, password_hash, changed_by=actor(learner))
 
 

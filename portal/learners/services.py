@@ -3,13 +3,14 @@
 import logging
 
 import sqlalchemy as sa
+from sqlalchemy.orm.attributes import set_committed_value
 
 from portal.audit import services as audit
 from portal.kit import clock, ids
 from portal.kit.db import changed_one, db, transactional
 from portal.kit.errors import Conflict, PortalError
 from portal.learners import addresses, passwords, throttle
-from portal.learners.models import Learner, Locale, Role
+from portal.learners.models import Learner, Locale, PasswordReset, Role
 from portal.learners.queries import learner_with
 from portal.learners.sessions import actor, end_other_sessions
 from portal.outbox import services as outbox
@@ -75,8 +76,10 @@ def create_user(
 def _add_learner(
     address: str, password_hash: str, role: Role, locale: Locale, created_by: str | None
 ) -> Learner | None:
-    if learner_with(address) is not None:
-        return None
+    known = learner_with(address)
+    if known is not None:
+        # Ours, by its salt, when the connection was lost while committing it.
+        return known if known.password_hash == password_hash else None
     learner = Learner(
         public_id=ids.new_public_id(),
         email=address,
@@ -114,50 +117,62 @@ def authenticate(email: str, password: str, address: str) -> Learner:
     tried = addresses.normalised(email)
     throttle.take_try(throttle.SIGN_IN, tried)
     learner = learner_with(tried)
+    if learner is not None:
+        # What is judged stays what was read, also when a transaction on the way is repeated.
+        db.session.expunge(learner)
     is_right = passwords.matches(learner.password_hash if learner else None, password)
     if learner is None or not is_right or learner.disabled_at is not None:
         log.warning("sign-in failed", extra={"remote_address": address})
         raise BadCredentials
     throttle.forget_tries(throttle.SIGN_IN, tried)
     if passwords.is_outdated(learner.password_hash):
-        _replace_hash(learner, passwords.hashed(password))
+        _replace_hash(learner, learner.password_hash, passwords.hashed(password))
     return learner
 
 
 @transactional
-def _replace_hash(learner: Learner, password_hash: str) -> bool:
+def _replace_hash(learner: Learner, before: str, password_hash: str) -> bool:
     """Store a new hash unless the password has been changed meanwhile, and tell whether it was stored."""
     replaced = db.session.execute(
         sa.update(Learner)
-        .where(Learner.id == learner.id, Learner.password_hash == learner.password_hash)
+        .where(Learner.id == learner.id, Learner.password_hash == before)
         .values(password_hash=password_hash)
         .execution_options(synchronize_session=False)
     )
     if not changed_one(replaced):
         return False
-    db.session.refresh(learner)
+    set_committed_value(learner, "password_hash", password_hash)
     return True
 
 
+def is_stored(learner: Learner, password_hash: str) -> bool:
+    """Tell whether this very hash is the account's, as after a connection that was lost while committing it."""
+    query = sa.select(Learner.id).where(Learner.id == learner.id, Learner.password_hash == password_hash)
+    return db.session.scalar(query) is not None
+
+
 def change_password(learner: Learner, old: str, new: str, kept_session_id: int | None) -> None:
-    """Set a new password for somebody who knows the old one, and end all other sessions.
+    """Set a new password for somebody who knows the old one; ends all other sessions and mailed links.
 
     Raises:
         TooManyTries: after ten wrong passwords; the count is that of signing in.
         BadCredentials: `old` is not the password.
         WeakPassword: `new` may not be chosen.
     """
+    before = learner.password_hash
     throttle.take_try(throttle.SIGN_IN, learner.email)
-    if not passwords.matches(learner.password_hash, old):
+    if not passwords.matches(before, old):
         raise BadCredentials
     throttle.forget_tries(throttle.SIGN_IN, learner.email)
     password_hash = passwords.hashed(passwords.checked(new, learner.email))
-    _store_password(learner, password_hash, kept_session_id)
+    _store_password(learner, before, password_hash, kept_session_id)
 
 
 @transactional
-def _store_password(learner: Learner, password_hash: str, kept_session_id: int | None) -> None:
-    if not _replace_hash(learner, password_hash):
+def _store_password(learner: Learner, before: str, password_hash: str, kept_session_id: int | None) -> None:
+    if not _replace_hash(learner, before, password_hash):
+        if is_stored(learner, password_hash):
+            return
         raise BadCredentials
     _note_new_password(learner)
     end_other_sessions(learner, kept_session_id)
@@ -165,19 +180,26 @@ def _store_password(learner: Learner, password_hash: str, kept_session_id: int |
 
 
 def _note_new_password(learner: Learner) -> None:
-    """Note the moment of a new password, in the running transaction: it voids the tokens of editors."""
+    """Note the moment of a new password, in the running transaction: it voids links and the tokens of editors."""
+    now = clock.now()
     db.session.execute(
         sa.update(Learner)
         .where(Learner.id == learner.id)
-        .values(password_changed_at=clock.now())
+        .values(password_changed_at=now)
         .execution_options(synchronize_session=False)
     )
-    db.session.refresh(learner)
+    set_committed_value(learner, "password_changed_at", now)
+    db.session.execute(
+        sa.update(PasswordReset)
+        .where(PasswordReset.learner_id == learner.id, PasswordReset.used_at.is_(None))
+        .values(used_at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 @transactional
 def set_password(learner: Learner, password_hash: str, changed_by: str) -> None:
-    """Store a new password's hash for somebody who proved otherwise who they are; ends all sessions.
+    """Store a new password's hash for somebody who proved otherwise who they are; ends all sessions and links.
 
     The running count of failed sign-ins is forgotten: its owner has shown up.
     """

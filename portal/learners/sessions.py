@@ -2,7 +2,7 @@
 
 import logging
 from datetime import datetime, timedelta
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from portal.audit import services as audit
 from portal.kit import clock, ids
 from portal.kit.db import changed_one, db, read, table_of, transactional
-from portal.kit.errors import NotFound
+from portal.kit.errors import NotFound, PortalError
 from portal.learners.models import Learner, LoginSession, Role, buyer_tag
 
 log = logging.getLogger(__name__)
@@ -26,34 +26,93 @@ def actor(learner: "Person") -> str:
     return f"learner:{learner.public_id}"
 
 
-@transactional
+class SignedOut(PortalError):
+    """Who was let in is so no more: the password, the role or the account changed meanwhile, or the session ended."""
+
+    status = 401
+    code = "unauthenticated"
+
+
+class Standing(NamedTuple):
+    """What an account was when somebody was let in; `session` is its public id, or None: they showed a password."""
+
+    learner_id: int
+    role: str
+    password_changed_at: datetime | None
+    session: str | None
+
+
+def standing_of(person: "Person") -> Standing:
+    """Return what somebody was judged by. Before a transaction: one that is repeated reads a `Learner` anew."""
+    session = person.session_public_id if isinstance(person, Reader) else None
+    return Standing(person.id, person.role, person.password_changed_at, session)
+
+
+def check_standing(standing: Standing) -> None:
+    """Lock the account in the running transaction, and see that whoever was let in would be so now.
+
+    What changes an account ends its sessions with it: it comes before this look, or ends what begins after it.
+
+    Raises:
+        SignedOut.
+    """
+    account = db.session.execute(
+        sa.select(Learner.role, Learner.password_changed_at)
+        .where(Learner.id == standing.learner_id, Learner.disabled_at.is_(None))
+        .with_for_update()
+    ).first()
+    if account is None or tuple(account) != (standing.role, standing.password_changed_at):
+        raise SignedOut
+    if standing.session is not None:
+        own = sa.select(LoginSession.id).where(LoginSession.public_id == standing.session)
+        if db.session.scalar(own.with_for_update()) is None:
+            raise SignedOut
+
+
 def start_session(
-    learner: Learner, user_agent: str, address: str, second_factor_at: datetime | None = None
+    person: "Person", user_agent: str, address: str, second_factor_at: datetime | None = None
 ) -> str:
     """Begin a session and return its secret, which is kept nowhere but in the browser.
 
-    An account has at most ten; the oldest make room. `second_factor_at` is given when the second factor
-    was just shown.
+    An account has at most ten; the oldest make room.
+
+    Args:
+        person: whose password was right; or whose session the new one takes the place of, which ends it.
+        second_factor_at: when the second factor was just shown.
+
+    Raises:
+        SignedOut: the person may not be let in any more.
     """
     now, secret = clock.now(), ids.new_secret()
-    # The learner's row is the lock that keeps two sign-ins at once from counting the same ten.
-    db.session.execute(sa.select(Learner.id).where(Learner.id == learner.id).with_for_update())
-    begun = LoginSession(
-        public_id=ids.new_public_id(),
-        token_hash=ids.secret_hash(secret),
-        learner_id=learner.id,
-        user_agent=_one_line(user_agent)[:255],
-        address=address[:45],
-        created_at=now,
-        last_seen_at=now,
-        second_factor_at=second_factor_at,
-        expires_at=now + (LEARNER_LIFETIME if learner.role == Role.LEARNER else STAFF_LIFETIME),
-    )
-    db.session.add(begun)
-    db.session.flush()
-    _end_oldest(learner.id)
-    audit.record("session.started", f"session:{begun.public_id}", actor(learner), address=begun.address)
+    values = {
+        "public_id": ids.new_public_id(),
+        "token_hash": ids.secret_hash(secret),
+        "learner_id": person.id,
+        "user_agent": _one_line(user_agent)[:255],
+        "address": address[:45],
+        "created_at": now,
+        "last_seen_at": now,
+        "second_factor_at": second_factor_at,
+        "expires_at": now + (LEARNER_LIFETIME if person.role == Role.LEARNER else STAFF_LIFETIME),
+    }
+    _start(person, standing_of(person), values)
     return secret
+
+
+@transactional
+def _start(person: "Person", standing: Standing, values: dict[str, Any]) -> None:
+    own = sa.select(LoginSession.id).where(LoginSession.token_hash == values["token_hash"])
+    if db.session.scalar(own) is not None:
+        return  # The connection was lost while committing it.
+    # The account's lock also keeps two sign-ins at once from counting the same ten.
+    check_standing(standing)
+    if isinstance(person, Reader):
+        end_session(person, person.session_public_id)
+    db.session.add(LoginSession(**values))
+    db.session.flush()
+    _end_oldest(person.id)
+    subject = f"session:{values['public_id']}"
+    audit.record("session.started", subject, actor(person), address=values["address"])
 
 
 def _one_line(text: str) -> str:
@@ -99,6 +158,7 @@ class Reader(NamedTuple):
     public_id: str
     email: str
     role: str
+    password_changed_at: datetime | None
     locale: str
     session_id: int
     session_public_id: str
@@ -121,6 +181,7 @@ _READER = sa.select(
     _learners.public_id,
     _learners.email,
     _learners.role,
+    _learners.password_changed_at,
     _learners.locale,
     _sessions.id,
     _sessions.public_id,
@@ -169,14 +230,20 @@ def _try_to_touch(session_id: int) -> None:
 
 @transactional
 def note_second_factor(session: LoginSession) -> None:
-    """Note that a code of the second factor was entered in a session just now."""
+    """Note that a code of the second factor was entered in a session just now.
+
+    Raises:
+        SignedOut: the session ended meanwhile.
+    """
     now = clock.now()
-    db.session.execute(
+    noted = db.session.execute(
         sa.update(LoginSession)
         .where(LoginSession.id == session.id)
         .values(second_factor_at=now, last_seen_at=now)
         .execution_options(synchronize_session=False)
     )
+    if not changed_one(noted):
+        raise SignedOut
     session.second_factor_at = now
 
 

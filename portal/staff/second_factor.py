@@ -2,6 +2,7 @@
 
 import logging
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -81,20 +82,23 @@ def pending_seed(learner: Learner, session: LoginSession, box: SeedBox) -> bytes
 def set_up(learner: Learner, session: LoginSession, code: str, box: SeedBox) -> list[str]:
     """Put the seed that was shown in a session into use, proven by a code of it.
 
-    The former seed and codes are void, and all sessions of the person end. Returns ten recovery codes.
+    The former seed and codes are void, and all other sessions of the person end. Returns ten recovery codes.
 
     Raises:
         NotSetUp: no seed is pending in this session.
         WrongCode, TooManyTries.
     """
     throttle.take_try(_TRIES, learner.public_id)
-    codes = _set_up(learner, session, _bare(code), box)
+    codes = _new_codes()
+    _set_up(learner, session, _bare(code), box, codes)
     throttle.forget_tries(_TRIES, learner.public_id)
-    return codes
+    return _written(codes)
 
 
 @transactional
-def _set_up(learner: Learner, session: LoginSession, code: str, box: SeedBox) -> list[str]:
+def _set_up(learner: Learner, session: LoginSession, code: str, box: SeedBox, codes: list[str]) -> None:
+    if _has_code(learner, codes[0]):
+        return  # The connection was lost while committing them.
     factor = _factor_of(learner)
     if factor is None or factor.pending_seed is None or factor.pending_for != session.public_id:
         raise NotSetUp
@@ -109,9 +113,9 @@ def _set_up(learner: Learner, session: LoginSession, code: str, box: SeedBox) ->
     )
     if not changed_one(moved):
         raise NotSetUp
-    end_other_sessions(learner, None)
+    end_other_sessions(learner, session.id)
     audit.record("second_factor.set_up", actor(learner), staff_actor(learner))
-    return _draw_recovery_codes(learner)
+    _store_codes(learner, codes)
 
 
 def staff_actor(learner: Learner) -> str:
@@ -130,7 +134,7 @@ def check_code(learner: Learner, code: str, box: SeedBox) -> None:
     """
     throttle.take_try(_TRIES, learner.public_id)
     try:
-        _accept(learner, _bare(code), box)
+        _accept(learner, _bare(code), box, _Attempt())
     except WrongCode:
         log.warning("second factor failed", extra={"security": True, "learner": learner.public_id})
         raise
@@ -142,8 +146,26 @@ def _bare(code: str) -> str:
     return _BETWEEN.sub("", code[:_LONGEST]).upper()
 
 
+@dataclass
+class _Attempt:
+    """A code being accepted. `is_done`: nothing was left but the COMMIT, the answer to which may have been lost."""
+
+    is_done: bool = False
+
+
 @transactional
-def _accept(learner: Learner, code: str, box: SeedBox) -> None:
+def _accept(learner: Learner, code: str, box: SeedBox, attempt: _Attempt) -> None:
+    try:
+        _accept_once(learner, code, box)
+    except WrongCode:
+        if attempt.is_done:
+            return  # It was we who used it.
+        raise
+    db.session.flush()
+    attempt.is_done = True
+
+
+def _accept_once(learner: Learner, code: str, box: SeedBox) -> None:
     factor = _factor_of(learner)
     if factor is None or factor.sealed_seed is None:
         raise NotSetUp
@@ -183,17 +205,33 @@ def _use_recovery_code(learner: Learner, code: str) -> None:
 def new_recovery_codes(learner: Learner) -> list[str]:
     """Replace the recovery codes by ten new ones, and return them: they are shown once and kept nowhere."""
     audit.record("recovery_codes.drawn", actor(learner), staff_actor(learner))
-    return _draw_recovery_codes(learner)
+    codes = _new_codes()
+    _store_codes(learner, codes)
+    return _written(codes)
 
 
-def _draw_recovery_codes(learner: Learner) -> list[str]:
+def _new_codes() -> list[str]:
+    return [ids.random_text(16) for _ in range(RECOVERY_CODES)]
+
+
+def _written(codes: list[str]) -> list[str]:
+    """Return codes as people read them."""
+    return ["-".join(code[start : start + 4] for start in range(0, 16, 4)) for code in codes]
+
+
+def _has_code(learner: Learner, code: str) -> bool:
+    query = sa.select(RecoveryCode.id).where(
+        RecoveryCode.learner_id == learner.id, RecoveryCode.code_hash == ids.secret_hash(code)
+    )
+    return db.session.scalar(query) is not None
+
+
+def _store_codes(learner: Learner, codes: list[str]) -> None:
     db.session.execute(sa.delete(RecoveryCode).where(RecoveryCode.learner_id == learner.id))
-    codes = [ids.random_text(16) for _ in range(RECOVERY_CODES)]
     db.session.execute(
         sa.insert(RecoveryCode),
         [{"learner_id": learner.id, "code_hash": ids.secret_hash(code)} for code in codes],
     )
-    return ["-".join(code[start : start + 4] for start in range(0, 16, 4)) for code in codes]
 
 
 def recovery_codes_left(learner: Learner) -> int:

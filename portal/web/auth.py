@@ -17,7 +17,7 @@ from portal.kit.errors import NotFound, PortalError
 from portal.learners import sessions
 from portal.learners.models import STAFF, Learner, LoginSession
 from portal.learners.queries import learner_by_id
-from portal.learners.sessions import Reader
+from portal.learners.sessions import Person, Reader
 from portal.web.cookie import SignedCookies
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "login_required",
     "page_before",
     "reader",
+    "renew_session",
     "required_learner",
     "required_reader",
     "required_session",
@@ -137,20 +138,36 @@ def required_session() -> LoginSession:
     return found
 
 
-def sign_in(learner: Learner, second_factor_at: datetime | None = None) -> None:
-    """Begin a new session for the learner in this browser; nothing of the one before is left in the cookie.
+def sign_in(learner: Learner) -> None:
+    """Begin a new session for the learner, whose password was right; nothing of the one before is left in the cookie.
 
     So a session fixed beforehand by somebody else is worth nothing, and the CSRF token is new.
-    `second_factor_at` is given when the second factor was just shown.
+
+    Raises:
+        SignedOut: the account was changed while the password was looked at.
     """
     _end_current()
+    _begin(learner)
+
+
+def renew_session(second_factor_at: datetime) -> None:
+    """Begin a new session in the place of this browser's, in which the second factor was just shown.
+
+    Raises:
+        SignedOut: the one before was ended meanwhile.
+    """
+    _begin(required_reader(), second_factor_at)
+
+
+def _begin(person: Person, second_factor_at: datetime | None = None) -> None:
     session.clear()
     session.permanent = True
-    secret = sessions.start_session(
-        learner, request.user_agent.string, request.remote_addr or "", second_factor_at
-    )
-    session[_IN_COOKIE] = secret
-    forget_reader()
+    try:
+        session[_IN_COOKIE] = sessions.start_session(
+            person, request.user_agent.string, request.remote_addr or "", second_factor_at
+        )
+    finally:
+        forget_reader()
 
 
 def sign_out() -> None:

@@ -5,12 +5,14 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask, Response, g, make_response, render_template, request
+from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadHost, HTTPException, SecurityError
 
 from portal.kit.db import db
 from portal.kit.errors import PortalError, Unavailable
+from portal.learners.sessions import SignedOut
 from portal.web import problems
-from portal.web.auth import forget_reader
+from portal.web.auth import ask_to_sign_in, forget_reader, is_asked_by_script
 
 log = logging.getLogger(__name__)
 _PAGES = frozenset({400, 403, 404, 413, 429, 500, 503})
@@ -59,6 +61,11 @@ def init_errors(app: Flask) -> None:
         # A page has addresses in it, and there are none for a host that is not ours.
         text = f"400: this portal is at {app.config['PORTAL_ORIGIN']} ({g.get('request_id', '')})\n"
         return Response(text, 400, {"Cache-Control": "no-store"}, content_type="text/plain; charset=utf-8")
+
+    @app.errorhandler(SignedOut)
+    def signed_out(error: SignedOut) -> ResponseReturnValue:
+        forget_reader()
+        return expected(error) if is_asked_by_script() else ask_to_sign_in()
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:

@@ -21,9 +21,9 @@ from portal.web.auth import (
     is_asked_by_script,
     page_before,
     reader,
+    renew_session,
     required_learner,
     required_session,
-    sign_in,
 )
 from portal.web.tools import tools
 
@@ -146,18 +146,21 @@ def enter_code(code: str) -> tuple[str, int] | None:
     """Take a code of the second factor for this session; return what is wrong with it, and the status.
 
     The first code of a session begins a new one, so that a cookie stolen before is worth nothing.
+
+    Raises:
+        SignedOut: the session was ended while the code was looked at.
     """
-    learner = required_learner()
+    learner, entered_in = required_learner(), required_session()
     try:
         second_factor.check_code(learner, code, tools().seeds)
     except second_factor.WrongCode:
         return _("This code is wrong, or it was used before. Wait for the next one."), 422
     except TooManyTries as error:
         return locked_text(error.retry_after), error.status
-    if required_session().second_factor_at is None:
-        sign_in(learner, second_factor_at=clock.now())
+    if entered_in.second_factor_at is None:
+        renew_session(clock.now())
     else:
-        note_second_factor(required_session())
+        note_second_factor(entered_in)
     return None
 
 

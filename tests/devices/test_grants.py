@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from portal.audit.models import AuditRow
-from portal.devices import grants
+from portal.devices import grants, tokens
 from portal.devices.errors import (
     AccessDenied,
     AuthorizationPending,
@@ -20,11 +20,13 @@ from portal.devices.errors import (
 from portal.devices.models import DeviceGrant, GrantState, Token, TokenFamily
 from portal.devices.queries import holder_of
 from portal.kit.db import db
-from portal.learners import passwords, services
+from portal.learners import passwords, services, sessions
 from portal.learners.models import Learner
+from portal.learners.sessions import SignedOut
 from portal.learners.throttle import TooManyTries
 from portal.outbox.models import Job
 from tests.factories.learners import PASSWORD, make_learner
+from tests.support.losing import lost_commit
 
 pytestmark = pytest.mark.database
 
@@ -295,6 +297,14 @@ class TestExchange:
         family = db.session.scalars(sa.select(TokenFamily)).one()
         assert (family.id, family.name, family.address) == (holder.family_id, "VS Code on box", "203.0.113.9")
 
+    def test_after_a_lost_commit_too(self, learner, count):
+        started = approved(learner)
+        with lost_commit():
+            issued = exchange(started)
+        assert holder_of(issued.access_token)
+        assert tokens.refresh(issued.refresh_token, CLIENT)
+        assert (count(TokenFamily), count(Job)) == (1, 1)
+
     def test_a_used_code_is_refused_for_ever(self, learner, clock, count):
         started = approved(learner)
         issued = exchange(started)
@@ -346,6 +356,19 @@ class TestExchange:
         with pytest.raises(AccessDenied):
             exchange(started)
         assert count(Token) == 0
+
+    @pytest.mark.parametrize("what", ["password", "sign-out"])
+    def test_nor_is_one_allowed_by_who_was_signed_out_meanwhile(self, learner, what):
+        started = start()
+        known = sessions.session_of(sessions.start_session(learner, "Firefox", "203.0.113.9"))
+        assert known
+        if what == "password":
+            services.set_password(learner, passwords.hashed("another quiet password"), "test")
+        else:
+            sessions.end_other_sessions(learner, None)
+        with pytest.raises(SignedOut):
+            grants.approve(grant_of(started, known), known)
+        assert stored().state == GrantState.PENDING
 
     def test_nor_does_one_whose_password_was_changed_meanwhile(self, learner, count):
         started = approved(learner)

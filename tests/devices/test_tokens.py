@@ -19,6 +19,7 @@ from portal.learners import passwords, services
 from portal.learners.models import Learner, Locale
 from tests.factories.devices import make_token
 from tests.factories.learners import PASSWORD, make_learner
+from tests.support.losing import lost_commit
 from tests.support.statements import counted_statements
 
 pytestmark = pytest.mark.database
@@ -92,7 +93,7 @@ class TestHolder:
         assert editors_of(learner.id) == []
         with pytest.raises(InvalidGrant):
             refresh(issued.refresh_token)
-        assert holder_of(connect(learner).access_token)
+        assert holder_of(connect(stored(learner)).access_token)
 
     def test_so_does_a_reset(self, learner, issued):
         services.set_password(stored(learner), passwords.hashed(NEW), "test")
@@ -118,6 +119,13 @@ class TestRefresh:
         with pytest.raises(InvalidGrant):
             refresh(renewed.refresh_token)
         assert editors_of(learner.id) == []
+
+    def test_a_lost_commit_is_no_second_use(self, learner, issued):
+        with lost_commit():
+            renewed = refresh(issued.refresh_token)
+        assert holder_of(renewed.access_token)
+        assert refresh(renewed.refresh_token)
+        assert len(editors_of(learner.id)) == 1
 
     def test_another_editor_goes_on(self, learner, issued):
         other = connect(learner)

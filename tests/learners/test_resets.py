@@ -15,6 +15,7 @@ from portal.learners.passwords import WeakPassword
 from portal.learners.resets import LinkSpent
 from portal.outbox.models import Job
 from tests.factories.learners import PASSWORD, make_learner
+from tests.support.losing import lost_commit
 
 pytestmark = pytest.mark.database
 
@@ -113,6 +114,20 @@ class TestUse:
         resets.reset_password(second, NEW)
         with pytest.raises(LinkSpent):
             resets.reset_password(first, "a third quiet password")
+
+    def test_a_password_changed_otherwise_makes_all_useless_sent_or_not(self, learner):
+        sent = link(learner)
+        resets.request_reset(learner.email)
+        services.change_password(learner, PASSWORD, NEW, None)
+        with pytest.raises(LinkSpent):
+            resets.reset_password(sent, "a third quiet password")
+        assert resets.draw_token(rows()[-1].id) is None
+
+    def test_a_lost_commit_does_not_make_it_a_spent_one(self, learner):
+        token = link(learner)
+        with lost_commit():
+            resets.reset_password(token, NEW)
+        assert services.authenticate(learner.email, NEW, "")
 
     def test_it_opens_a_locked_address(self, learner):
         for _ in range(10):

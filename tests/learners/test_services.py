@@ -17,6 +17,7 @@ from portal.learners.services import AddressTaken, BadCredentials
 from portal.learners.throttle import TooManyTries, sweep_throttles
 from portal.outbox.models import Job
 from tests.factories.learners import PASSWORD, make_learner
+from tests.support.losing import lost_commit
 
 pytestmark = pytest.mark.database
 
@@ -220,6 +221,13 @@ class TestChangePassword:
         with pytest.raises(BadCredentials):
             services.authenticate(learner.email, PASSWORD, "")
         assert "learner.password_changed" in actions()
+
+    def test_a_lost_commit_is_no_wrong_password(self):
+        owner = services.authenticate(make_learner().email, PASSWORD, "")
+        with lost_commit(number=3):
+            services.change_password(owner, PASSWORD, NEW, None)
+        assert services.authenticate(owner.email, NEW, "")
+        assert actions().count("learner.password_changed") == 1
 
     def test_it_wants_the_old_password_and_counts_the_tries(self):
         owner = services.authenticate(make_learner().email, PASSWORD, "")

@@ -13,6 +13,7 @@ from portal.learners import sessions
 from portal.learners.models import Learner, LoginSession, Role
 from portal.learners.sessions import session_of, start_session
 from tests.factories.learners import make_learner
+from tests.support.losing import lost_commit
 from tests.support.statements import counted_statements
 
 pytestmark = pytest.mark.database
@@ -121,6 +122,15 @@ def test_the_eleventh_session_ends_the_first(learner, clock):
     assert session_of(secrets[0]) is None
     assert all(session_of(secret) for secret in secrets[1:])
     assert len(sessions.sessions_of(learner.id)) == 10
+
+
+def test_a_lost_commit_begins_one_all_the_same(learner):
+    first = start_session(learner, "Firefox", "203.0.113.9")
+    with lost_commit():
+        second = start_session(found(first), "Firefox", "203.0.113.9")
+    assert session_of(first) is None
+    assert session_of(second)
+    assert len(sessions.sessions_of(learner.id)) == 1
 
 
 def test_what_a_browser_says_of_itself_is_kept_on_one_line(learner):

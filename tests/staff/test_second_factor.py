@@ -14,6 +14,7 @@ from portal.staff.models import SecondFactor, UsedCode
 from portal.staff.seeds import SeedBox, SeedUnreadable
 from tests.factories.learners import make_learner
 from tests.factories.staff import box_of, code_of, set_up_phone
+from tests.support.losing import lost_commit
 
 pytestmark = pytest.mark.database
 
@@ -47,6 +48,19 @@ class TestCodes:
         second_factor.check_code(person, code_of(phone), box)
         with pytest.raises(second_factor.WrongCode):
             second_factor.check_code(person, code_of(phone), box)
+
+    def test_a_lost_commit_does_not_use_it_up(self, person, phone, box):
+        with lost_commit(number=2):
+            second_factor.check_code(person, code_of(phone), box)
+        with pytest.raises(second_factor.WrongCode):
+            second_factor.check_code(person, code_of(phone), box)
+
+    def test_nor_does_it_lose_the_recovery_codes(self, person, box):
+        session = LoginSession(public_id="a-session-of-a-test")
+        seed = second_factor.pending_seed(person, session, box)
+        with lost_commit(number=2):
+            codes = second_factor.set_up(person, session, code_of(seed), box)
+        second_factor.check_code(person, codes[0], box)
 
     def test_blanks_and_dashes_do_not_matter(self, person, phone, box):
         code = code_of(phone)

@@ -12,7 +12,7 @@ from portal.staff import second_factor as factors
 from portal.staff import totp
 from portal.staff.permissions import Permission
 from portal.web.admin.door import bp
-from portal.web.auth import required_session, safe_next, sign_in
+from portal.web.auth import renew_session, required_session, safe_next
 from portal.web.staff import CODE_FIELD, enter_code, locked_text, required_staff, staff_may, step_up
 from portal.web.tools import tools
 
@@ -80,7 +80,7 @@ def set_up_second_factor() -> ResponseReturnValue:
         return _set_up_page(_("This is not the code of now. Is the clock of your phone right?"), 422)
     except TooManyTries as error:
         return _set_up_page(locked_text(error.retry_after), error.status)
-    sign_in(learner, second_factor_at=clock.now())
+    renew_session(clock.now())
     return _codes_page(codes, _next_page())
 
 

@@ -19,7 +19,7 @@ from portal.devices.queries import grant_by_public_id
 from portal.kit.errors import NotFound
 from portal.learners.models import Learner
 from portal.learners.throttle import TooManyTries
-from portal.web.auth import current_learner, login_required, required_learner
+from portal.web.auth import current_learner, login_required, required_learner, required_reader
 from portal.web.csrf import FormExpired
 from portal.web.device.forms import CodeForm
 from portal.web.errors import answer
@@ -146,7 +146,7 @@ def allow(grant_id: str) -> ResponseReturnValue:
     learner = required_learner()
     grant = _grant(grant_id, learner)
     with suppress(grants.GrantOver):  # its page says how it ended
-        grants.approve(grant, learner)
+        grants.approve(grant, required_reader())
     return redirect(url_for(".show", grant_id=grant_id), 303)
 
 

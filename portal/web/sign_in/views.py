@@ -13,6 +13,7 @@ from portal.learners import addresses, resets, services
 from portal.learners.addresses import BadAddress
 from portal.learners.models import Locale
 from portal.learners.passwords import WeakPassword
+from portal.learners.sessions import SignedOut
 from portal.learners.throttle import TooManyTries
 from portal.web.auth import DEFAULT_PAGE, STAFF, reader, safe_next, sign_in, sign_out
 from portal.web.csrf import FormExpired
@@ -71,7 +72,8 @@ def login() -> ResponseReturnValue:
         return _page(form, 422 if form.is_submitted() else 200)
     try:
         learner = services.authenticate(form.email.data, form.password.data, request.remote_addr or "")
-    except services.BadCredentials:
+        sign_in(learner)
+    except (services.BadCredentials, SignedOut):
         form.form_errors = [_("The e-mail address or the password is wrong.")]
         return _page(form, 422)
     except TooManyTries as error:
@@ -79,7 +81,6 @@ def login() -> ResponseReturnValue:
         response = _page(form, error.status)
         response.headers["Retry-After"] = str(error.retry_after)
         return response
-    sign_in(learner)
     if learner.role in STAFF:
         return redirect(url_for("admin.confirm", next=safe_next(request.args.get("next"), "/admin")), 303)
     return redirect(_next_page(), 303)
@@ -105,21 +106,21 @@ def register() -> ResponseReturnValue:
         return _page(form, 422 if form.is_submitted() else 200)
     try:
         learner = services.register(form.email.data, form.password.data, Locale(str(get_locale())))
+        sign_in(learner)
     except BadAddress:
         add_error(form.email, _bad_address_text())
         return _page(form, 422)
     except WeakPassword as error:
         add_error(form.password, weakness_text(error.weakness))
         return _page(form, 422)
-    except services.AddressTaken as error:
+    except (services.AddressTaken, SignedOut):
         form.form_errors = [
             _(
                 "We could not create an account with this address. "
                 "If it is yours, sign in or reset your password."
             )
         ]
-        return _page(form, error.status)
-    sign_in(learner)
+        return _page(form, services.AddressTaken.status)
     return redirect(_next_page(), 303)
 
 

@@ -10,6 +10,7 @@ from flask import request
 from portal.kit.db import db
 from portal.learners import resets
 from portal.learners.models import LoginSession, PasswordReset, Role
+from portal.staff import second_factor
 from portal.staff.models import RecoveryCode
 from portal.staff.permissions import Permission
 from portal.web.staff import staff_may, step_up
@@ -73,6 +74,39 @@ class TestSignIn:
         stolen = app.test_client()
         stolen.set_cookie("sid", before)
         assert stolen.get("/admin").location.startswith("/login")
+
+    @pytest.mark.parametrize("has_shown_one", [False, True])
+    def test_who_is_signed_out_while_a_code_is_looked_at_is_out(
+        self, app, client, person, clock, count, monkeypatch, has_shown_one
+    ):
+        seed, _ = set_up_phone(app, person)
+        clock.travel(seconds=60)
+        sign_in(client, person, shows_code=has_shown_one)
+
+        def check_and_sign_out(*arguments):
+            check_code(*arguments)
+            second_factor.reset(person, "test", "lost")
+
+        check_code = second_factor.check_code
+        monkeypatch.setattr(second_factor, "check_code", check_and_sign_out)
+        response = send(client, "/admin/confirm", {"second_factor_code": code_of(seed)})
+        assert response.location == "/login?next=/admin"
+        assert count(LoginSession) == 0
+
+    def test_nor_does_a_first_code_outlive_its_phone(self, app, client, person, count, monkeypatch):
+        sign_in(client, person, shows_code=False)
+        client.get("/admin/second-factor/set-up")
+
+        def set_up_and_reset(*arguments):
+            codes = set_up(*arguments)
+            second_factor.reset(person, "test", "lost")
+            return codes
+
+        set_up = second_factor.set_up
+        monkeypatch.setattr(second_factor, "set_up", set_up_and_reset)
+        code = {"second_factor_code": code_of(shown_seed(app, person))}
+        assert send(client, "/admin/second-factor/set-up", code).location.startswith("/login")
+        assert count(LoginSession) == 0
 
     def test_a_recovery_code_does_once(self, app, client, person):
         _, codes = set_up_phone(app, person)

@@ -9,9 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from portal.kit.db import db
-from portal.learners import resets
-from portal.learners.models import Learner, Locale, LoginSession, PasswordReset
+from portal.learners import passwords, resets, services
+from portal.learners.models import Learner, Locale, LoginSession, PasswordReset, Role
 from portal.outbox.models import Job
+from portal.staff import roles
 from tests.factories.learners import PASSWORD, make_learner, sign_in
 
 pytestmark = pytest.mark.database
@@ -149,6 +150,30 @@ class TestLogin:
         assert (response.status_code, response.location) == (303, "/account")
         assert is_signed_in(client)
         assert rows(LoginSession)[0].address == "127.0.0.1"
+
+    @pytest.mark.parametrize(
+        ("path", "status", "change"),
+        [
+            ("/login", 422, lambda owner: services.set_password(owner, passwords.hashed(NEW), "test")),
+            ("/login", 422, lambda owner: roles.set_role(owner, Role.SUPPORT, "test", "hired")),
+            ("/register", 409, lambda owner: roles.disable(owner, "test", "asked for")),
+        ],
+        ids=["password", "role", "closed"],
+    )
+    def test_an_account_changed_while_the_password_is_looked_at_is_not_signed_in(
+        self, app, client, learner, rows, monkeypatch, path, status, change
+    ):
+        def look_and_change(stored_hash, password):
+            is_right = matches(stored_hash, password)
+            with app.app_context():
+                change(db.session.get_one(Learner, learner.id))
+            return is_right
+
+        matches = passwords.matches
+        monkeypatch.setattr(passwords, "matches", look_and_change)
+        assert log_in(client, learner, path=path).status_code == status
+        assert rows(LoginSession) == []
+        assert not is_signed_in(client)
 
     def test_the_page_asks_for_nothing_when_signed_in(self, client, learner):
         log_in(client, learner)
