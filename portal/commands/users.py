@@ -104,7 +104,7 @@ def role(email: str, role: str, reason: str, as_json: bool) -> None:
     except roles.LastAdmin:
         refuse("This is the only administrator. Make another one first.", as_json)
     facts = {"id": learner.public_id, "email": learner.email, "role": role}
-    show(facts, f"{learner.email} is {role} now, and signed out everywhere.", as_json)
+    show(facts, f"{learner.email} is {role} now, and its browsers are signed out.", as_json)
 
 
 @users.command("reset-second-factor")

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from portal.audit import services as audit
 from portal.catalogue.models import Course
+from portal.devices.tokens import end_editors
 from portal.kit import clock, ids
 from portal.kit.db import changed_one, db, transactional
 from portal.kit.errors import Conflict, Invalid, NotFound, PortalError
@@ -175,7 +176,7 @@ def decide_request(
 
 @transactional
 def disable(learner: Learner, disabled_by: str, reason: str) -> None:
-    """Close an account: its sessions and editors are nobody's from the next request on.
+    """Close an account: its sessions and editors end, and stay ended when it is opened again.
 
     Raises:
         LastAdmin.
@@ -185,6 +186,7 @@ def disable(learner: Learner, disabled_by: str, reason: str) -> None:
         _check_another_admin(learner)
     _set_disabled(learner, is_disabled=True)
     end_other_sessions(learner, None, disabled_by)
+    end_editors(learner, disabled_by, "account_closed")
     audit.record("learner.disabled", actor(learner), disabled_by, reason=reason)
 
 
@@ -213,8 +215,9 @@ def _set_disabled(learner: Learner, *, is_disabled: bool) -> None:
 
 @transactional
 def end_sessions(learner: Learner, ended_by: str, reason: str) -> int:
-    """End all sessions of a person, and return how many there were."""
+    """End all sessions and editors of a person, and return how many sessions there were."""
     count = end_other_sessions(learner, None, ended_by)
+    end_editors(learner, ended_by, "signed_out")
     audit.record("learner.signed_out", actor(learner), ended_by, count=count, reason=reason)
     return count
 

@@ -7,10 +7,14 @@ import pytest
 import sqlalchemy as sa
 
 from portal.audit.models import AuditRow
+from portal.devices import grants
+from portal.devices.errors import AccessDenied
+from portal.devices.queries import holder_of
 from portal.kit.db import db
 from portal.learners.models import Learner, LoginSession, Role
 from portal.staff.models import CourseInstructor, RoleRequest
 from portal.staff.second_factor import is_set_up
+from tests.factories.devices import make_token
 from tests.factories.learners import make_learner, sign_in
 from tests.factories.staff import set_up_phone
 
@@ -174,6 +178,19 @@ class TestAccounts:
         assert act(boss, person, "disable").status_code == 409
         assert act(boss, person, "enable").status_code == 303
         assert act(boss, person, "enable").status_code == 409
+
+    @pytest.mark.parametrize("what", ["disable", "sign-out"])
+    def test_its_editors_end_for_good(self, app, boss, person, what):
+        with app.app_context():
+            connected = make_token(person)
+            started = grants.start_grant(grants.CLIENT_ID, "", "VS Code", "203.0.113.9")
+            grants.approve(grants.grant_with_user_code(started.user_code, person), person)
+        act(boss, person, what)
+        act(boss, person, "enable")
+        with app.app_context():
+            assert holder_of(connected.access_token) is None
+            with pytest.raises(AccessDenied):
+                grants.exchange(started.device_code, grants.CLIENT_ID)
 
     def test_sessions_are_ended(self, boss, person, app, count, told):
         sign_in(app.test_client(), person)
