@@ -1,6 +1,7 @@
 """Settings: the only reader of the environment. Bad ones are all listed at once, by name.
 
-Every secret `NAME` may be given as `NAME_FILE`, the path of a file that holds it.
+Every secret `NAME` may be given as `NAME_FILE`, the path of a file that holds it; an optional one that is empty is not
+given.
 """
 
 import re
@@ -265,12 +266,16 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     """
     problems: dict[str, str] = {}
     values: dict[str, Any] = {}
-    for name in Settings.model_fields:
+    for name, field in Settings.model_fields.items():
         if environ.get(name):
             values[name] = environ[name]
         elif path := environ.get(f"{name}_FILE"):
             try:
-                values[name] = _read_secret(Path(path))
+                secret = _read_secret(Path(path))
+                if secret:
+                    values[name] = secret
+                elif field.is_required():
+                    raise ValueError("is empty")
             except ValueError as error:
                 problems[name] = f"{name}_FILE: {error}"
                 values[name] = _UNREADABLE
@@ -293,8 +298,6 @@ def _read_secret(path: Path) -> str:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise ValueError(f"cannot be read ({type(error).__name__})") from None
-    if not text.strip():
-        raise ValueError("is empty")
     if "PRIVATE KEY" in text and mode & 0o077:
         raise ValueError("is a private key that others than its owner may read (chmod 600)")
     return text.strip()

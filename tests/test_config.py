@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -319,8 +320,10 @@ class TestFiles:
         if content is not None:
             file.write_bytes(content)
         problems = problems_of({"LICENSE_KEY_PASSPHRASE_FILE": str(file), "SECRET_KEY_FILE": str(file)})
+        # What is optional may be an empty file: then it is not given.
+        optional = set() if content in (b"", b" \n") else {"LICENSE_KEY_PASSPHRASE_FILE"}
         assert sorted(names_in(problems)) == sorted(
-            {*REQUIRED, "LICENSE_KEY_PASSPHRASE_FILE", "SECRET_KEY_FILE"} - {"SECRET_KEY"}
+            {*REQUIRED, *optional, "SECRET_KEY_FILE"} - {"SECRET_KEY"}
         )
         assert CANARY not in "\n".join(problems)
 
@@ -361,6 +364,16 @@ class TestDocumentation:
         for name, value in shown:
             default = Settings.model_fields[name].default
             assert value.strip('"') == str(default.value if isinstance(default, Mode) else default), name
+
+    def test_the_containers_are_given_every_setting(self):
+        """What stands in `.env` or in a secret, and never arrives, would be found out when it is needed."""
+        of_the_image = {"VAR_DIR", "MAIL_DIR", "LICENSE_KEY_DIR"}
+        never_for_real = {"PORTAL_FAULT", "FLASK_DEBUG"}
+        given = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["x-portal"]
+        named = {name.removesuffix("_FILE") for name in given["environment"]}
+        assert named == set(Settings.model_fields) - of_the_image - never_for_real
+        files = {path for name, path in given["environment"].items() if name.endswith("_FILE")}
+        assert files == {f"/run/secrets/{name}" for name in given["secrets"]}
 
     @pytest.mark.parametrize("page", ["README.md", "docs/operations.md", "compose.yaml", "Dockerfile"])
     def test_nothing_else_names_a_setting_that_is_not(self, page):
