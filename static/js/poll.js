@@ -54,24 +54,24 @@ function draw(answer) {
   }
 }
 
-async function take(response) {
-  if (response.status === 304) return;
-  const answer = await response.json();
+function take(answer, tag) {
   draw(answer);
-  etag = response.headers.get("ETag");
+  etag = tag;
   nextMs = answer.next_ms;
   isOver = answer.stop;
 }
 
+// The body too has to come in time: a network that goes away behind the headers would keep the page waiting for ever.
 async function fetchState() {
   const abort = new AbortController();
   const guard = setTimeout(() => abort.abort(), TIMEOUT);
   try {
-    return await fetch(page.dataset.pollUrl, {
+    const response = await fetch(page.dataset.pollUrl, {
       headers: etag ? { Accept: "application/json", "If-None-Match": etag } : { Accept: "application/json" },
       cache: "no-store",
       signal: abort.signal,
     });
+    return [response, response.ok && !response.redirected ? await response.json() : null];
   } finally {
     clearTimeout(guard);
   }
@@ -88,12 +88,13 @@ async function ask() {
   isAsking = true;
   const askedAt = Date.now();
   try {
-    const response = await fetchState();
-    if (response.status === 401 || response.redirected) {
+    const [response, answer] = await fetchState();
+    if (response.status === 401 || response.status === 404 || response.redirected) {
+      // Signed out, or as somebody else: the page itself says what to do.
       isOver = true;
       location.reload();
-    } else if (response.ok || response.status === 304) {
-      await take(response);
+    } else if (answer || response.status === 304) {
+      if (answer) take(answer, response.headers.get("ETag"));
       failures = 0;
       say(null);
       plan(Math.max(nextMs, response.status === 304 ? pace() : 0, 2 * (Date.now() - askedAt)));
@@ -117,7 +118,7 @@ if (page) {
   document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : askAtOnce()));
   document.addEventListener("checkout:over", askAtOnce);
   addEventListener("online", askAtOnce);
-  addEventListener("offline", () => say("offline"));
+  addEventListener("offline", () => isOver || say("offline"));
   addEventListener("pageshow", (event) => event.persisted && askAtOnce());
   plan(nextMs);
 }

@@ -20,6 +20,17 @@ DELIVERED = "[data-state=delivered]"
 HIDE = """
   Object.defineProperty(document, 'hidden', { configurable: true, get: () => window.isAway === true });
 """
+# The next answer's body never comes to its end, until it is given up.
+STALL = """
+  const fetched = window.fetch;
+  window.fetch = async (address, options) => {
+    window.fetch = fetched;
+    const body = new ReadableStream({
+      start: control => options.signal.addEventListener('abort', () => control.error(new Error('given up'))),
+    });
+    return new Response(body, { headers: { 'Content-Type': 'application/json' } });
+  };
+"""
 
 
 @pytest.fixture
@@ -177,6 +188,26 @@ class TestWhenThingsBreak:
         page.unroute("**/status")
         shop.notify(order_id)
         see(page, DELIVERED)
+        visitor.complaints.clear()
+
+    def test_an_answer_that_stops_in_its_middle_is_given_up(self, at_checkout, shop):
+        visitor, order_id = at_checkout()
+        page = visitor.page
+        page.evaluate(f"() => {{ {STALL} }}")
+        page.clock.run_for(2_500)
+        shop.notify(order_id)
+        page.clock.run_for(14_000)
+        expect(page.locator(WAITING)).to_be_visible()
+        page.clock.run_for(2_000)
+        expect(page.locator("[data-connection]")).to_contain_text("you need not pay again")
+        see(page, DELIVERED)
+
+    def test_signed_in_as_somebody_else_meanwhile_the_page_says_so(self, at_checkout):
+        visitor, _ = at_checkout()
+        page = visitor.page
+        page.route("**/status", lambda route: route.fulfill(status=404, body="{}"))
+        with page.expect_navigation():
+            page.clock.run_for(2_500)
         visitor.complaints.clear()
 
     def test_nonsense_for_an_answer_is_trouble_too(self, at_checkout, shop):

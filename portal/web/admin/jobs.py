@@ -60,7 +60,7 @@ def job_status(job_id: str) -> Response:
     """What the page polls: unchanged (304), or the part that changes."""
     found = _seen(job_id)
     etag = f"{found.step}-{found.status}-{int(found.is_cancelled)}-{found.failures}-{get_locale()}"
-    if etag in request.if_none_match:
+    if request.if_none_match.contains_weak(etag):
         return _polled(Response(status=304), etag)
     body = {
         "state": found.status,

@@ -167,7 +167,7 @@ class TestPoll:
         buyer = shop.buyer()
         order_id = buyer.buy()
         tag = re.search(r'data-tag="([^"]+)"', buyer.get(f"/checkout/{order_id}").text)[1]
-        headers = {"If-None-Match": f'"{tag}"'}
+        headers = {"If-None-Match": f'W/"{tag}"'}
         assert buyer.get(f"/checkout/{order_id}/status", headers=headers).status_code == 304
         shop.notify(order_id)
         changed = buyer.get(f"/checkout/{order_id}/status", headers=headers)
