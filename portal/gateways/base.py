@@ -75,12 +75,16 @@ class PaymentState(StrEnum):
 
 @dataclass(frozen=True)
 class PaymentRequest:
-    """What is asked of a gateway. Amounts in fen; `expires_at` is the last moment to pay, UTC."""
+    """What is asked of a gateway. Amounts in fen; `expires_at` is the last moment to pay, UTC.
+
+    The payer sees `title`, shortened where it is too long for the gateway, and `tag`, which is never.
+    """
 
     out_trade_no: str
     amount_fen: int
     currency: str
-    description: str
+    title: str
+    tag: str
     expires_at: datetime
     notify_url: str
 

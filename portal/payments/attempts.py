@@ -40,7 +40,8 @@ def add_attempt(order: Order, tag: str, tools: Tools) -> int:
         out_trade_no=out_trade_no,
         amount_fen=order.amount_fen,
         currency=order.currency,
-        description=f"Learning Buddy · {order.title_zh} · {tag}",
+        title=f"Learning Buddy · {order.title_zh}",
+        tag=tag,
         expires_at=order.expires_at,
         notify_url=f"{tools.settings.PORTAL_BASE_URL}/notify/wechat",
     )

@@ -1,5 +1,6 @@
 """WeChat Pay answers in three ways, and ours tells the truth about each (F3 to F9)."""
 
+import re
 import time
 from datetime import timedelta
 
@@ -7,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from portal.cases.models import Case, CaseKind
+from portal.catalogue.models import Product
 from portal.gateways.base import GatewayRejected, GatewayUnknown, NumberSpent, PaymentState
 from portal.gateways.breaker import taking_turns
 from portal.gateways.wechat_pay import codes
@@ -130,6 +132,17 @@ class TestOrdering:
         clock.travel(seconds=15)
         shop.work()
         assert buyer.state(order_id) == "awaiting_payment"
+
+    def test_a_long_title_is_shortened_and_the_buyers_mark_is_not(self, shop, app, sandbox):
+        with app.app_context(), transaction():
+            db.session.execute(sa.update(Product).values(title_zh="课" * 120))
+        order_id = shop.buyer().buy()
+        [book] = shop.books()
+        description = shop.payment(order_id).request["description"]
+        assert description.startswith("Learning Buddy · 课课")
+        assert re.search(r"课 · [A-Z0-9]{4}$", description)
+        assert len(description.encode()) <= 127
+        assert book["state"] == "NOTPAY"
 
     @pytest.mark.parametrize("form", ["403", "400"])
     def test_a_number_that_wechat_calls_used_is_closed_and_replaced(

@@ -40,6 +40,16 @@ class TestSending:
         assert theirs["request"]["notify_url"].endswith("/notify/wechat")
         assert shop.order(order_id).refund_state == "processing"
 
+    @pytest.mark.parametrize("reason", ["👍👍", "不想要了" * 40])
+    def test_a_reason_that_wechat_would_not_take_is_left_out_or_cut(self, desk, shop, reason):
+        order_id = desk.bought()
+        number = desk.ask(order_id, 4000, reason=reason)
+        shop.work()
+        assert desk.refund(number).status == RefundStatus.PROCESSING
+        assert desk.refund(number).reason == reason
+        sent = desk.refund(number).request.get("reason")
+        assert sent is None or (reason.startswith(sent) and 0 < len(sent.encode()) <= 80)
+
     def test_what_waits_for_approval_is_not(self, desk, shop):
         desk.limits(single_fen=0)
         order_id = desk.bought()

@@ -42,6 +42,7 @@ _BEIJING = timezone(timedelta(hours=8))
 _CODE_URL = re.compile(r"weixin://wxpay/[\x21-\x7e]{1,100}")
 _OUT_TRADE_NO = re.compile(r"[0-9A-Za-z_-]{6,32}", re.ASCII)
 _OUT_REFUND_NO = re.compile(r"[0-9A-Za-z_\-|*@]{6,64}", re.ASCII)
+# "Characters", says the documentation, whose gateway was seen to count such fields in bytes of UTF-8: bytes always fit.
 _LONGEST_DESCRIPTION = 127
 _LONGEST_REASON = 80
 # Shorter than any that is made (`kit/ids.py`), so it never becomes an order.
@@ -87,7 +88,7 @@ class WeChatPayGateway:
         return {
             "appid": self.appid,
             "mchid": self.mchid,
-            "description": _plain(request.description, _LONGEST_DESCRIPTION),
+            "description": _description(request.title, request.tag),
             "out_trade_no": request.out_trade_no,
             "time_expire": request.expires_at.astimezone(_BEIJING).isoformat(timespec="seconds"),
             "notify_url": request.notify_url,
@@ -145,10 +146,12 @@ class WeChatPayGateway:
 
         The address is always given: without it WeChat would tell of the refund in the old XML, or not at all.
         """
+        reason = _plain(request.reason, _LONGEST_REASON)
         return {
             "transaction_id": request.transaction_id,
             "out_refund_no": _checked(request.out_refund_no, _OUT_REFUND_NO),
-            "reason": _plain(request.reason, _LONGEST_REASON),
+            # Nothing is left of one that is all emoji, and an empty one is refused.
+            **({"reason": reason} if reason else {}),
             "notify_url": request.notify_url,
             "amount": {
                 "refund": request.amount_fen,
@@ -338,7 +341,13 @@ def _checked(number: str, pattern: re.Pattern[str]) -> str:
     return number
 
 
+def _description(title: str, tag: str) -> str:
+    """Return what the payer sees; where it is too long, the title is shortened, never the buyer's mark."""
+    end = f" · {tag}"
+    return _plain(title, _LONGEST_DESCRIPTION - len(end.encode())) + end
+
+
 def _plain(text: str, longest: int) -> str:
-    """Keep what WeChat accepts: no control characters, nothing beyond the basic plane, `longest` characters."""
+    """Keep what WeChat accepts: no control characters, nothing beyond the basic plane, `longest` bytes of UTF-8."""
     kept = "".join(character for character in text if character.isprintable() and character <= "\uffff")
-    return kept[:longest]
+    return kept.encode()[:longest].decode(errors="ignore").strip()
