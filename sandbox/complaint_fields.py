@@ -18,7 +18,7 @@ RESPONSE = Object(
     "回复用户请求",
     {
         "complainted_mchid": MCHID_RULE,
-        "response_content": Text("回复内容", 200, is_required=True),
+        "response_content": Text("回复内容", 200, has_lines=True, is_required=True),
         "response_images": List("回复图片", Text("回复图片", 512)),
         "jump_url": Text("跳转链接", 512, 1, r"https://\S+"),
         "jump_url_text": Text("跳转链接文案", 10),
@@ -31,7 +31,7 @@ PROGRESS = Object(
     {
         "action": Text("审批动作", 32, is_required=True),
         "launch_refund_day": Integer("预计发起退款时间", 0),
-        "reject_reason": Text("拒绝退款原因", 200),
+        "reject_reason": Text("拒绝退款原因", 200, has_lines=True),
         "reject_media_list": List("拒绝退款的举证图片列表", Text("图片", 512)),
         "remark": Text("备注", 200),
     },

@@ -34,17 +34,18 @@ class Rule:
 
 @dataclass(frozen=True)
 class Text(Rule):
-    """A string; lengths count characters, or UTF-8 bytes where the gateway says 字节数."""
+    """A string; lengths count characters, or UTF-8 bytes where the gateway says 字节数. `has_lines`: line breaks are text."""
 
     longest: int
     shortest: int = 1
     pattern: str = ""
     in_bytes: bool = field(default=False, kw_only=True)
+    has_lines: bool = field(default=False, kw_only=True)
 
     def check(self, value: Any, pointer: str) -> None:
         if not isinstance(value, str):
             raise self.wrong_type(value, pointer, "一个合法的字符串")
-        if not _is_clean(value):
+        if not _is_clean(value.replace("\n", "") if self.has_lines else value):
             raise self._broken(value, pointer, "字符串中含有非法字符")
         unit = "字节数" if self.in_bytes else "字符数"
         length = len(value.encode()) if self.in_bytes else len(value)

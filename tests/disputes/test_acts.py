@@ -71,6 +71,10 @@ class TestReplying:
         complaints.shop.work()
         assert replies(complaints, complaint_id) == 1
 
+    def test_it_may_have_lines(self, complaints, complaint_id):
+        assert complaints.do(complaint_id, "reply", text="您好，\r\n请重新登录。").state == ActState.SENT
+        assert replies(complaints, complaint_id) == 1
+
     @pytest.mark.parametrize("fault", ["drop", "5xx", "429"])
     def test_one_that_did_not_arrive_is_sent_again(self, complaints, complaint_id, clock, fault):
         complaints.fault("complaint_response", fault)
