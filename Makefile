@@ -15,7 +15,7 @@ test: ## everything: checks, tests on SQLite, MariaDB and MySQL, browser tests
 check: ## the fast part of the tests, four minutes
 	@scripts/check.sh
 
-prove: ## the long proof that delivery is exactly once, three quarters of an hour; PROVE_SEED=… repeats a run
+prove: ## the long proof that delivery is exactly once, half an hour; PROVE_SEED=… repeats a run
 	@scripts/prove.sh
 
 format: ## put the code into its one form
