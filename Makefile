@@ -12,7 +12,7 @@ run: ## start portal, worker and WeChat Pay sandbox; Ctrl-C stops them
 test: ## everything: checks, tests on SQLite, MariaDB and MySQL, browser tests
 	@scripts/test.sh
 
-check: ## the fast part of the tests, four minutes
+check: ## the fast part of the tests, five minutes
 	@scripts/check.sh
 
 prove: ## the long proof that delivery is exactly once, half an hour; PROVE_SEED=… repeats a run
