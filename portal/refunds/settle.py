@@ -27,6 +27,7 @@ from portal.payments.models import Payment, PaymentStatus, Verdict, VerifiedBy
 from portal.payments.settle import account_at, lock_payment
 from portal.refunds.found import record_found
 from portal.refunds.models import LicenseEffect, Refund, RefundStatus
+from portal.refunds.request import OVERDUE_AFTER
 from portal.refunds.reserve import make_room, refund_for_update, reserve, show_on_order
 from portal.tools import Tools
 
@@ -167,6 +168,10 @@ def _take_up(payment: Any, refund: Refund) -> bool:
         return False
     refund.status, refund.held_fen, refund.ended_at = RefundStatus.APPROVED.value, refund.amount_fen, None
     db.session.flush()
+    # Giving it up had ended all that looks after it.
+    watch(refund)
+    key, due_at = f"refund_overdue:{refund.id}", clock.now() + OVERDUE_AFTER
+    outbox.ensure("refund_overdue", key, refund.id, due_at=due_at)
     log.error("refund was given up", extra={"alert": True, "out_refund_no": refund.out_refund_no})
     return True
 

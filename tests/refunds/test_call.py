@@ -229,6 +229,24 @@ class TestRefused:
         assert len(refused) == 1
         assert (desk.refund(number).status, desk.sums(order_id)) == (RefundStatus.PROCESSING, (PAID, 0))
 
+    def test_taken_up_again_it_is_looked_after_to_its_end(self, desk, shop, tools, count, clock):
+        """Also when nobody hears of it before it is abnormal: it is asked about, and overdue in an hour."""
+        desk.switch(refund_mode="not_enough")
+        number = desk.ask(desk.bought())
+        shop.work()
+        desk.give_up(number)
+        desk.switch(refund_mode="manual")
+        desk.within(lambda: tools.gateway("wechat_pay").create_refund(desk.refund(number).request))
+        desk.settle(number, "ABNORMAL")
+        assert desk.tell(number) == 200
+        assert desk.refund(number).status == RefundStatus.ABNORMAL
+        desk.settle(number, "SUCCESS")
+        clock.travel(seconds=61)
+        assert count(Job, Job.kind == "refund_overdue", Job.status == JobStatus.PENDING.value) == 1
+        shop.work()
+        assert desk.refund(number).status == RefundStatus.SUCCEEDED
+        assert count(Job, Job.status == JobStatus.PENDING.value, Job.kind.like("refund_%")) == 0
+
     @pytest.mark.parametrize("outcome", ["SUCCESS", "ABNORMAL"])
     def test_what_was_given_up_and_taken_all_the_same_is_taken_up_again(
         self, desk, shop, tools, count, clock, outcome
