@@ -47,7 +47,7 @@ def _check_course(course_id: str) -> None:
 @staff_may(Permission.REQUEST_GRANTS)
 def bulk() -> str:
     """Show the form for a list."""
-    return render_template("admin/grants/bulk.html", form=BulkForm(formdata=None), problem=None)
+    return render_template("admin/grants/bulk.html", form=BulkForm(formdata=None))
 
 
 def _read(form: BulkForm) -> list[Line] | None:
